@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
 
 from examples.nets import ImageNet, imagenet_net
 from examples.nets.loading import crop, expand, to_tensor
+from examples.nets.peers import box_iou, import_peer
 
 pytestmark = pytest.mark.real
 
@@ -103,3 +108,27 @@ def test_unknown_names_and_missing_data_are_said(data: Path, monkeypatch: pytest
     monkeypatch.setenv("SALWIDGETS_DATA", str(data / "no-such-folder"))
     with pytest.raises(FileNotFoundError, match="SALWIDGETS_DATA"):
         imagenet_net("squeezenet1_1")
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_grad_cam_runs_without_torchvision(squeezenet: ImageNet, data: Path) -> None:
+    if importlib.util.find_spec("pytorch_grad_cam") is None:
+        pytest.skip("grad-cam is not installed")
+    peer = import_peer("pytorch_grad_cam")
+    # Only the real one, which knows its version, may stay behind.
+    assert "torchvision" not in sys.modules or hasattr(sys.modules["torchvision"], "__version__")
+    targets = importlib.import_module("pytorch_grad_cam.utils.model_targets")
+    image = to_tensor(Image.open(data / "oracles" / "doberman_224.png"), squeezenet.mean, squeezenet.std)
+    layer = squeezenet.module.get_submodule("features.12")
+    with peer.GradCAM(model=squeezenet.module, target_layers=[layer]) as cam:
+        seen = cam(input_tensor=image, targets=[targets.ClassifierOutputTarget(236)])[0]
+    oracles = np.load(data / "oracles" / "squeezenet_doberman_dog.npz")
+    oracle = oracles["doberman.main.pgc_GradCAM_features12_224"]
+    # Seen: 2.5e-4, half a step of the float16 that the oracle is stored in.
+    np.testing.assert_allclose(seen, oracle.astype(np.float32), atol=1e-3)
+
+
+def test_box_iou_by_hand() -> None:
+    # 4 x 2 and 2 x 4 share 2 x 2: 4 of 8 + 8 - 4.
+    boxes, others = torch.tensor([[0.0, 0, 4, 2]]), torch.tensor([[0.0, 0, 2, 4], [9, 9, 10, 10]])
+    torch.testing.assert_close(box_iou(boxes, others), torch.tensor([[1 / 3, 0.0]]))
