@@ -1,8 +1,8 @@
 """Import other explanation libraries, to compare with, where torchvision cannot be had.
 
-Nothing of salwidgets needs this. `pytorch_grad_cam` and `zennit` import torchvision for a handful of names. Where
-it does not import (there is not a build for every build of torch), `import_peer` lends them the few they use, and
-takes the stand-ins away again, so that nobody else in the process believes torchvision to be there.
+Nothing of salwidgets needs this. `pytorch_grad_cam` and `zennit` import torchvision for a handful of names.
+Where it does not import (there is not a build for every build of torch), `import_peer` lends them the few
+they use, and takes the stand-ins away again, so that nobody else believes torchvision to be there.
 """
 
 from __future__ import annotations
