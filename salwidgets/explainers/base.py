@@ -1,0 +1,244 @@
+"""What all methods share: parameters, binding questions to inputs, and turning maps into explanations."""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..errors import MethodError, QuestionError
+from ..evidence import Basis
+from ..explanation import Completeness, Explanation, Explanations
+from ..models import Model
+from ..questions import Question
+from ..tasks import Task
+from .progress import Progress
+from .registry import MethodInfo
+
+Columns = list[list[Question]]
+"""Bound questions, [question][input]: "the predicted class" differs from input to input."""
+
+_ALL_CLASSES = 32
+_BASIS_BYTES = 16_000_000
+_TOP_CLASSES = 12
+
+
+class Method(ABC):
+    """One method with its parameters. A subclass says how to prepare the evidence of one batch."""
+
+    info: ClassVar[MethodInfo]
+    defaults: ClassVar[dict[str, Any]] = {}
+
+    def __init__(self, **params: Any):
+        unknown = sorted(set(params) - set(self.defaults))
+        if unknown:
+            raise MethodError(f"{self.info.name} has no parameter {', '.join(map(repr, unknown))}; it takes "
+                              f"{', '.join(self.defaults) or 'none'}.")
+        self.params = {**self.defaults, **params}
+        for name in ("steps", "n_masks", "n_samples", "batch_size", "grid"):
+            value = self.params.get(name)
+            if value is not None and (isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1):
+                raise MethodError(f"{self.info.name}: {name}={value!r}; give a whole number of at least 1.")
+
+    @abstractmethod
+    def prepare(self, model: Model, x: Tensor, task: Task | None, progress: Progress) -> BatchEvidence:
+        """The evidence of one batch ``x`` `[N, ...]`, inside the model's session."""
+
+    def passes(self, x: Tensor) -> int:
+        """How many model passes preparing ``x`` takes; for the progress bar."""
+        return len(x)
+
+
+@dataclass(eq=False)
+class Answer:
+    """Maps `[Q, N, ...]` for Q questions on N inputs, and what each should sum to, `[Q, N]`, where promised."""
+
+    maps: Tensor
+    expected: Tensor | None = None
+    notices: tuple[str, ...] = ()
+
+
+@dataclass(eq=False)
+class BatchEvidence(ABC):
+    """Evidence of one method on one batch. ``logits`` are float32 `[N, K]` at the input."""
+
+    method: str
+    info: MethodInfo
+    params: dict[str, Any]
+    model: Model
+    x: Tensor
+    logits: Tensor
+    layer: str | None = None
+    notices: tuple[str, ...] = ()
+    elapsed: float = 0.0
+    task: Task | None = None
+    cheap_basis: ClassVar[bool] = False
+    _pictures: np.ndarray | None = field(default=None, repr=False)
+
+    @abstractmethod
+    def answer(self, columns: Columns) -> Answer:
+        """The maps of bound questions."""
+
+    @abstractmethod
+    def class_maps(self, classes: Sequence[int]) -> Tensor:
+        """Maps `[R, N, ...]` of single classes, before anything that is not linear."""
+
+    # -- questions to explanations ---------------------------------------------------------------------------
+
+    def explanations(self, columns: Columns) -> list[list[Explanation]]:
+        """Answers as explanations, [input][question]."""
+        start = time.perf_counter()
+        with torch.inference_mode(False):
+            answer = self.answer(columns)
+        maps = answer.maps.detach().float().cpu()
+        sums = maps.flatten(2).sum(2).tolist()
+        masses = maps.flatten(2).abs().sum(2).tolist()
+        values = maps.numpy()
+        scores, probabilities = scores_of(columns, self.logits)
+        predicted = self.predictions()
+        elapsed = self.elapsed + time.perf_counter() - start
+        inputs, pictures = self.x.detach().float().cpu().numpy(), self.pictures
+        out = []
+        for n in range(len(self.x)):
+            row = []
+            for q, column in enumerate(columns):
+                complete = None
+                if answer.expected is not None:
+                    complete = Completeness(sums[q][n], float(answer.expected[q, n]), masses[q][n])
+                row.append(Explanation(
+                    values[q, n].copy(), inputs[n], column[n], self.method, params=_plain(self.params),
+                    image=None if pictures is None else pictures[n], model=self.model.name, layer=self.layer,
+                    score=scores[q][n], probability=probabilities[q][n], prediction=predicted[n],
+                    completeness=complete, elapsed=elapsed, class_blind=self.info.class_blind,
+                    notices=self.notices + answer.notices))
+            out.append(row)
+        return out
+
+    @property
+    def pictures(self) -> np.ndarray | None:
+        """uint8 `[N, H, W, 3]` to draw the batch, or None."""
+        if self._pictures is None:
+            self._pictures = self.model.pictures(self.x)
+        return self._pictures
+
+    def predictions(self) -> list[tuple[str, float]]:
+        """(name, probability) of each input's first class."""
+        p = torch.sigmoid(self.logits) if self.model.activation == "sigmoid" else torch.softmax(self.logits, -1)
+        best = p.max(-1)
+        names = class_names(self.model, self.logits, self.task)
+        return [(names[int(i)], float(v)) for v, i in zip(best.values, best.indices, strict=True)]
+
+    def basis(self, classes: Sequence[int] | None) -> Basis:
+        """Per-class maps as a `Basis`."""
+        if not self.info.linear:
+            raise MethodError(f"{self.method} is not linear in the question, so it has no basis of per-class maps. "
+                              "Ask the evidence each question, or use grad-cam, hires-cam, occlusion or rise.")
+        rows = list(classes) if classes is not None else self._default_classes()
+        with torch.inference_mode(False):
+            maps = self.class_maps(rows).movedim(0, 1).float().cpu().numpy()
+        pictures = self.pictures
+        if pictures is None:
+            pictures = np.zeros((len(self.x), 1, 1, 3), np.uint8)
+        return Basis(maps, np.asarray(rows, np.int64), list(class_names(self.model, self.logits, self.task)),
+                     self.logits.cpu().numpy(), pictures, self.method, self.model.taxonomy, self.model.activation,
+                     self.layer, self.model.name, _plain(self.params), self.notices)
+
+    def _default_classes(self) -> list[int]:
+        k = self.logits.shape[1]
+        if k <= _ALL_CLASSES or (self.cheap_basis and self._map_bytes() * k <= _BASIS_BYTES):
+            return list(range(k))
+        best = self.logits.amax(0).topk(min(_TOP_CLASSES, k)).indices
+        return sorted(best.tolist())
+
+    def _map_bytes(self) -> int:
+        return 4 * self.x[0].numel() // max(1, self.x.shape[1]) * len(self.x)
+
+
+def class_names(model: Model, logits: Tensor, task: Task | None) -> Any:
+    """Names of the score columns: the model's classes, or the task's own."""
+    return model.classes if task is None else task.names(model, logits.shape[1])
+
+
+def bind_columns(model: Model, logits: Tensor, questions: Sequence[Question], paired: bool,
+                 offset: int = 0) -> Columns:
+    """Bind questions to inputs: every question to every input, or (paired) one question per input."""
+    n = len(logits)
+    best = logits.argmax(1).tolist()
+    task = questions[0].task
+    names = class_names(model, logits, task)
+
+    def bind(question: Question, i: int) -> Question:
+        try:
+            return question.bind(names, model.taxonomy, activation=model.activation, predicted=best[i])
+        except QuestionError as e:
+            raise QuestionError(f"input {offset + i}: {e}") from None if question.predicted else e
+
+    if paired:
+        return [[bind(q, i) for i, q in enumerate(questions)]]
+    columns = []
+    for q in questions:
+        if q.predicted:
+            columns.append([bind(q, i) for i in range(n)])
+        else:
+            columns.append([q.bind(names, model.taxonomy, activation=model.activation)] * n)
+    return columns
+
+
+def weights_of(columns: Columns, logits: Tensor) -> Tensor:
+    """d score / d logits `[Q, N, K]` at ``logits`` `[N, K]`."""
+    rows = []
+    for column in columns:
+        if all(q is column[0] for q in column):
+            rows.append(column[0].gradient(logits))
+        else:
+            rows.append(torch.stack([q.gradient(z) for q, z in zip(column, logits, strict=True)]))
+    return torch.stack(rows)
+
+
+def apply(columns: Columns, scores: Tensor) -> Tensor:
+    """The questions' scores `[Q, N, ...]` of scores `[N, ..., K]`."""
+    rows = []
+    for column in columns:
+        if all(q is column[0] for q in column):
+            rows.append(column[0].score(scores))
+        else:
+            rows.append(torch.stack([q.score(z) for q, z in zip(column, scores, strict=True)]))
+    return torch.stack(rows)
+
+
+def scores_of(columns: Columns, logits: Tensor) -> tuple[list[list[float]], list[list[float]]]:
+    """Scores and target probabilities [question][input] at the input."""
+    z = logits.detach().cpu()
+    probabilities = [[float(q.probability(z[n])) for n, q in enumerate(column)] for column in columns]
+    return apply(columns, z).tolist(), probabilities
+
+
+def one_hot(classes: Sequence[int], logits: Tensor) -> Tensor:
+    """Weights `[R, N, K]` that pick single classes."""
+    w = torch.zeros(len(classes), *logits.shape, device=logits.device)
+    w[torch.arange(len(classes)), :, torch.as_tensor(list(classes))] = 1.0
+    return w
+
+
+def as_explanations(rows: list[list[Explanation]]) -> Explanations:
+    """[input][question] as a grid (inputs, questions, 1)."""
+    return Explanations([e for row in rows for e in row], (len(rows), len(rows[0]), 1))
+
+
+def _plain(params: dict[str, Any]) -> dict[str, Any]:
+    """Parameters as plain data for a manifest: tensors become a description."""
+    out: dict[str, Any] = {}
+    for key, value in params.items():
+        if isinstance(value, (Tensor, np.ndarray)):
+            out[key] = f"array {list(value.shape)}"
+        elif isinstance(value, (str, int, float, bool, type(None), list, tuple)):
+            out[key] = list(value) if isinstance(value, tuple) else value
+        else:
+            out[key] = repr(value)
+    return out

@@ -1,0 +1,134 @@
+"""Class activation maps. One probe per batch: the graph is cut at the features, so a question costs the head only.
+
+A method of this family says how features A `[N, C, h, w]` and gradients g = d score / d A `[Q, N, C, h, w]` make
+maps `[Q, N, h, w]`. Maps stay signed; ``relu=True`` cuts the negative part off as the papers do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from ..errors import MethodError, ModelError
+from ..models import Model
+from ..models.layers import FeatureLayer
+from ..tasks import Task
+from .base import Answer, BatchEvidence, Columns, Method, one_hot, weights_of
+from .progress import Progress
+from .registry import register
+
+_GRADIENT_BYTES = 256_000_000  # bound on the gradients held at once; more questions are answered in parts
+
+TOKEN_NOTICE = ("This network classifies from a class token: maps of this kind can be near chance on such networks. "
+                "Compare with occlusion or rise before you rely on it.")
+
+
+class FeatureProbe:
+    """One forward pass with the graph cut at the feature layer; gradients of any question cost the head only."""
+
+    def __init__(self, model: Model, x: Tensor, layer: str | None, task: Task | None):
+        self.layer: FeatureLayer = model.feature_layer(x, layer)
+        with torch.enable_grad(), model.captured([self.layer.name]) as found:
+            self._scores = model.forward(x, task)
+        leaf = found[self.layer.name].tensor
+        if leaf is None:
+            raise ModelError(f"layer {self.layer.name!r} did not run; choose a layer that every input passes.")
+        self._leaf = leaf
+        self.features = self.layer.layout.to_map(leaf.detach()).float()
+        self.logits = self._scores.detach()
+
+    def gradients(self, weights: Tensor) -> Tensor:
+        """d (weights . logits) / d features, `[Q, N, C, h, w]`, for weights `[Q, N, K]`."""
+        if not self._scores.requires_grad:
+            raise MethodError("the model's output does not depend on the feature layer in a differentiable way (it "
+                              "may run under no_grad). Use occlusion or rise, which need scores only.")
+        w = weights.to(self._scores.dtype)
+        with torch.enable_grad():
+            try:
+                g = _batched_gradient(self._scores, self._leaf, w)
+            except RuntimeError as e:
+                if "modified by an inplace operation" in str(e):
+                    raise ModelError("the model's weights were changed after this evidence was prepared; "
+                                     "prepare it again.") from e
+                raise
+        return self.layer.layout.to_map(g).float()
+
+
+def _batched_gradient(scores: Tensor, leaf: Tensor, w: Tensor) -> Tensor:
+    if len(w) == 1:
+        g = torch.autograd.grad(scores, leaf, w[0], retain_graph=True, allow_unused=True)[0]
+        return torch.zeros_like(leaf)[None] if g is None else g[None]
+    try:
+        g = torch.autograd.grad(scores, leaf, w, retain_graph=True, allow_unused=True, is_grads_batched=True)[0]
+        return torch.zeros_like(leaf).expand(len(w), *leaf.shape) if g is None else g
+    except (RuntimeError, NotImplementedError) as e:
+        if "vmap" not in str(e) and "batching rule" not in str(e):
+            raise
+        return torch.cat([_batched_gradient(scores, leaf, row[None]) for row in w])
+
+
+class CamEvidence(BatchEvidence):
+    """Features with the head's graph; see `FeatureProbe`."""
+
+    cheap_basis: ClassVar[bool] = True
+    probe: FeatureProbe
+    way: Cam
+
+    def answer(self, columns: Columns) -> Answer:
+        maps = self._maps(weights_of(columns, self.logits))
+        notices = ()
+        if not bool(maps.any()):
+            notices = (f"the score does not depend on layer {self.layer}: the map is zero everywhere.",)
+        return Answer(maps.relu() if self.params["relu"] else maps, notices=notices)
+
+    def class_maps(self, classes: Sequence[int]) -> Tensor:
+        return self._maps(one_hot(classes, self.logits))
+
+    def _maps(self, weights: Tensor) -> Tensor:
+        room = max(1, _GRADIENT_BYTES // max(1, self.probe.features.numel() * 4))
+        return torch.cat([self.way.combine(self.probe.features, self.probe.gradients(part))
+                          for part in weights.split(room)])
+
+    def _map_bytes(self) -> int:
+        return 4 * self.probe.features[:, 0].numel()
+
+
+class Cam(Method):
+    """Base of the family: one overridden method says how activations and gradients make a map."""
+
+    defaults = {"layer": None, "relu": False}
+
+    def combine(self, a: Tensor, g: Tensor) -> Tensor:
+        """Maps `[Q, N, h, w]` from features `[N, C, h, w]` and gradients `[Q, N, C, h, w]`."""
+        raise TypeError(f"{type(self).__name__} must say how to combine activations and gradients")
+
+    def prepare(self, model: Model, x: Tensor, task: Task | None, progress: Progress) -> CamEvidence:
+        probe = FeatureProbe(model, x, self.params["layer"], task)
+        layout = probe.layer.layout
+        notices = probe.layer.notices + ((TOKEN_NOTICE,) if layout.kind == "tokens" and layout.prefix else ())
+        evidence = CamEvidence(self.info.name, self.info, self.params, model, x, probe.logits, probe.layer.name,
+                               notices, task=task)
+        evidence.probe, evidence.way = probe, self
+        progress.step(len(x))
+        return evidence
+
+
+@register(name="grad-cam", family="cam", linear=True, signed=True, complete=False, needs=("features", "gradients"),
+          passes="1 forward, 1 head backward", seed=False, source="Selvaraju et al. 2017, eq. 1 and 2")
+class GradCam(Cam):
+    """Weights are the gradients' means over the map: sum_k mean(g_k) A_k."""
+
+    def combine(self, a: Tensor, g: Tensor) -> Tensor:
+        return torch.einsum("qnc,nchw->qnhw", g.mean((-2, -1)), a)
+
+
+@register(name="hires-cam", family="cam", linear=True, signed=True, complete=False, needs=("features", "gradients"),
+          passes="1 forward, 1 head backward", seed=False, source="Draelos & Carin 2020, eq. 2")
+class HiResCam(Cam):
+    """Gradients weigh each cell: sum_k g_k A_k. On a head that is pooling and a linear layer it equals Grad-CAM."""
+
+    def combine(self, a: Tensor, g: Tensor) -> Tensor:
+        return torch.einsum("qnchw,nchw->qnhw", g, a)

@@ -1,0 +1,187 @@
+"""Integrated gradients: (x - x') times the gradient averaged along the straight path from the baseline x'.
+
+The maps already computed are kept with their weights: a later question that is a combination of them (a contrast
+of two classes that were asked) is a weighted sum and costs no model pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..errors import MethodError
+from ..models import Model
+from ..tasks import Task
+from . import baselines
+from .base import Answer, BatchEvidence, Columns, Method, apply, one_hot, weights_of
+from .gradients import ANY, check_channels, input_gradient, to_map
+from .progress import Progress
+from .registry import register
+
+_RULES = ("gauss-legendre", "trapezoid", "riemann-left", "riemann-right", "riemann-middle")
+_MOST_STEPS = 512
+
+
+def quadrature(rule: str, steps: int) -> tuple[np.ndarray, np.ndarray]:
+    """Nodes and weights on [0, 1], float64 `[n]` each; the trapezoid of ``steps`` intervals has steps + 1 nodes."""
+    if rule == "gauss-legendre":
+        nodes, weights = np.polynomial.legendre.leggauss(steps)
+        return (nodes + 1) / 2, weights / 2
+    if rule == "trapezoid":
+        nodes = np.linspace(0, 1, steps + 1)
+        weights = np.full(steps + 1, 1 / steps)
+        weights[[0, -1]] /= 2
+        return nodes, weights
+    shift = {"riemann-left": 0.0, "riemann-middle": 0.5, "riemann-right": 1.0}[rule]
+    return (np.arange(steps) + shift) / steps, np.full(steps, 1 / steps)
+
+
+class PathEvidence(BatchEvidence):
+    """Input, baseline and the maps computed so far; linear questions within their span cost nothing."""
+
+    baseline: Tensor
+    baseline_logits: Tensor
+    way: IntegratedGradients
+    known: list[tuple[Tensor, Tensor]]
+
+    def answer(self, columns: Columns) -> Answer:
+        expected = apply(columns, self.logits) - apply(columns, self.baseline_logits)
+        if all(q.linear for column in columns for q in column):
+            full, notices = self._linear(weights_of(columns, self.logits))
+        else:
+            full, notices = self._integrate(columns, None)
+        channels = self.params["channels"]
+        maps = to_map(full, channels)
+        return Answer(maps, None if channels == "max-abs" else expected.cpu(), notices)
+
+    def class_maps(self, classes: Sequence[int]) -> Tensor:
+        return to_map(self._linear(one_hot(classes, self.logits))[0], self.params["channels"])
+
+    def _linear(self, weights: Tensor) -> tuple[Tensor, tuple[str, ...]]:
+        """Attributions `[Q, N, ...]` of weights `[Q, N, K]`: combined from what is known, integrated where not."""
+        mixtures = [self._mixture(w) for w in weights]
+        fresh = [i for i, m in enumerate(mixtures) if m is None]
+        notices: tuple[str, ...] = ()
+        made: dict[int, Tensor] = {}
+        if fresh:
+            full, notices = self._integrate(None, weights[fresh])
+            for i, attribution in zip(fresh, full, strict=True):
+                made[i] = attribution
+                self.known.append((weights[i].clone(), attribution))
+        rows = []
+        for i, mixture in enumerate(mixtures):
+            if mixture is None:
+                rows.append(made[i])
+            else:
+                stack = torch.stack([a for _, a in self.known[:mixture.shape[0]]])
+                rows.append(torch.einsum("rn,rn...->n...", mixture, stack))
+        return torch.stack(rows), notices
+
+    def _mixture(self, w: Tensor) -> Tensor | None:
+        """Coefficients `[R, N]` that make ``w`` `[N, K]` from the known weights, or None if they do not span it."""
+        if not self.known:
+            return None
+        span = torch.stack([k for k, _ in self.known]).permute(1, 2, 0).double().cpu()  # [N, K, R]
+        wanted = w.double().cpu()[..., None]
+        c = torch.linalg.pinv(span) @ wanted
+        if float((span @ c - wanted).abs().max()) > 1e-6 * max(1e-12, float(wanted.abs().max())):
+            return None
+        return c[..., 0].T.to(device=w.device, dtype=torch.float32)
+
+    def _integrate(self, columns: Columns | None, weights: Tensor | None) -> tuple[Tensor, tuple[str, ...]]:
+        with self.model.session(), Progress(self.way.answer_passes(self.x), "integrating", self.way.show) as bar:
+            if self.params["until"] is None:
+                nodes, w = quadrature(self.params["rule"], self.params["steps"])
+                return self._sum(nodes, w, columns, weights, bar), ()
+            return self._until(float(self.params["until"]), columns, weights, bar)
+
+    def _sum(self, nodes: np.ndarray, node_weights: np.ndarray, columns: Columns | None, weights: Tensor | None,
+             bar: Progress) -> Tensor:
+        """sum over nodes of weight * gradient * (x - x'), `[Q, N, ...]` float32."""
+        n, size = len(self.x), self.params["batch_size"]
+        step = (self.x - self.baseline)
+        q = len(columns) if columns is not None else len(weights)  # type: ignore[arg-type]
+        total = torch.zeros(q, *self.x.shape, device=self.x.device)
+        pairs = torch.cartesian_prod(torch.arange(len(nodes)), torch.arange(n))
+        at = torch.as_tensor(nodes, dtype=self.x.dtype, device=self.x.device)
+        share = torch.as_tensor(node_weights, dtype=torch.float32, device=self.x.device)
+        for part in pairs.split(size):
+            k, i = part[:, 0].to(self.x.device), part[:, 1].to(self.x.device)
+            shape = (-1, *[1] * (self.x.ndim - 1))
+            with torch.enable_grad():
+                leaf = (self.baseline[i] + at[k].reshape(shape) * step[i]).requires_grad_()
+                scores = self.model.forward(leaf.clone(), self.task)
+                w = weights[:, i] if weights is not None else self._local(columns, scores.detach(), i)
+                g = input_gradient(scores, leaf, w, retain=False)
+            total.index_add_(1, i, g.float() * share[k].reshape(shape))
+            bar.step(len(part))
+        return total * step.float()
+
+    @staticmethod
+    def _local(columns: Columns | None, logits: Tensor, i: Tensor) -> Tensor:
+        """Weights of questions that are not linear, at the points of the path that ``logits`` were computed at."""
+        assert columns is not None
+        return torch.stack([torch.stack([column[int(j)].gradient(z) for j, z in zip(i, logits, strict=True)])
+                            for column in columns])
+
+    def _until(self, tolerance: float, columns: Columns | None, weights: Tensor | None,
+               bar: Progress) -> tuple[Tensor, tuple[str, ...]]:
+        """Nested trapezoids: intervals double, earlier gradients are used again, until the map stops changing."""
+        steps = 16
+        current = self._sum(*quadrature("trapezoid", steps), columns, weights, bar)
+        while steps < _MOST_STEPS:
+            middle, _ = quadrature("riemann-middle", steps)
+            finer = (current + self._sum(middle, np.full(steps, 1 / steps), columns, weights, bar)) / 2
+            steps *= 2
+            change = (finer - current).flatten(2).abs().sum(2) / finer.flatten(2).abs().sum(2).clamp_min(1e-20)
+            current = finer
+            if float(change.max()) < tolerance:
+                return current, (f"the integral settled at {steps} steps (map changed by {float(change.max()):.2%}).",)
+        return current, (f"the integral had not settled within {tolerance:.1%} after {steps} steps "
+                         f"(last change {float(change.max()):.1%}).",)
+
+
+@register(name="integrated-gradients", family="path", linear=True, signed=True, complete=True, needs=("gradients",),
+          passes="50 forwards and backwards", seed=False, modality=ANY,
+          source="Sundararajan et al. 2017, eq. 1")
+class IntegratedGradients(Method):
+    """Integrated gradients.
+
+    baseline: see `baselines.make`. steps and rule: the quadrature ("gauss-legendre", "trapezoid" or
+    "riemann-left", "-middle", "-right"). until: a relative change of the map below which doubling stops
+    (from 16 steps, at most 512); it takes the place of steps and rule. The stopping rule is ours.
+    """
+
+    defaults: dict[str, Any] = {"baseline": "zero", "steps": 50, "rule": "gauss-legendre", "until": None,
+                                "channels": "sum", "batch_size": 32, "seed": 0}
+    show: Any = None
+
+    def prepare(self, model: Model, x: Tensor, task: Task | None, progress: Progress) -> PathEvidence:
+        check_channels(self)
+        if self.params["rule"] not in _RULES:
+            raise MethodError(f"rule={self.params['rule']!r} is unknown; choose one of {', '.join(_RULES)}.")
+        until = self.params["until"]
+        if until is not None and not 0 < float(until) < 1:
+            raise MethodError(f"until={until!r}; give a share between 0 and 1, for example 0.02.")
+        if not x.is_floating_point():
+            raise MethodError(f"{self.info.name} needs inputs of floats; these are {x.dtype}. Use occlusion or rise.")
+        baseline = baselines.make(model, x, self.params["baseline"], self.params["seed"])
+        with torch.no_grad():
+            logits, below = model.forward(x, task), model.forward(baseline, task)
+        self.show = progress.show
+        evidence = PathEvidence(self.info.name, self.info, self.params, model, x, logits, task=task)
+        evidence.baseline, evidence.baseline_logits = baseline, below
+        evidence.way, evidence.known = self, []
+        progress.step(2 * len(x))
+        return evidence
+
+    def passes(self, x: Tensor) -> int:
+        return 2 * len(x)
+
+    def answer_passes(self, x: Tensor) -> int:
+        """Passes of one integration (the first guess, where ``until`` decides)."""
+        return len(x) * (self.params["steps"] if self.params["until"] is None else 33)

@@ -1,0 +1,189 @@
+"""Borrow a network and give it back as it was. The only place in the project that hooks a module."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import ModelError
+
+
+@contextlib.contextmanager
+def session(net: Any, device: torch.device, compiled: bool = False) -> Iterator[None]:
+    """Run ``net`` in evaluation mode, with no parameter asking for a gradient, and outside inference mode.
+
+    Training modes, requires_grad flags, buffers and the random state of torch are afterwards what they were,
+    also after an error or KeyboardInterrupt.
+    """
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(torch.inference_mode(False))
+        cuda = [device] if device.type == "cuda" else []
+        stack.enter_context(torch.random.fork_rng(devices=cuda))
+        torch.manual_seed(0)
+        if compiled:
+            stack.enter_context(torch.compiler.set_stance("force_eager"))
+        if isinstance(net, nn.Module):
+            stack.enter_context(_buffers_kept(net))
+            stack.enter_context(_modes_kept(net))
+            stack.enter_context(_flags_kept(net))
+        yield
+
+
+@contextlib.contextmanager
+def _modes_kept(net: nn.Module) -> Iterator[None]:
+    modes = [(m, m.training) for m in net.modules()]
+    if not any(training for _, training in modes):
+        yield
+        return
+    was_training = net.training
+    try:
+        net.eval()
+        yield
+    finally:
+        if was_training:
+            net.train()  # models that override train() to undo what eval() did
+        for module, training in modes:
+            module.training = training
+
+
+@contextlib.contextmanager
+def _flags_kept(net: nn.Module) -> Iterator[None]:
+    flagged = [p for p in net.parameters() if p.requires_grad and p.is_leaf]
+    try:
+        for p in flagged:
+            p.requires_grad_(False)
+        yield
+    finally:
+        for p in flagged:
+            p.requires_grad_(True)
+
+
+@contextlib.contextmanager
+def _buffers_kept(net: nn.Module) -> Iterator[None]:
+    # Buffers can be replaced (self.n = self.n + 1) or changed in place (self.n += 1): keep both the tensor and a copy.
+    kept = [(module, name, buffer, None if buffer is None else buffer.detach().clone(), _version(buffer))
+            for module in net.modules() for name, buffer in module._buffers.items()]
+    try:
+        yield
+    finally:
+        with torch.no_grad():
+            for module, name, buffer, copy, version in kept:
+                if buffer is not None and copy is not None and _version(buffer) != version:
+                    buffer.copy_(copy)
+                if module._buffers.get(name) is not buffer:
+                    module._buffers[name] = buffer
+
+
+def _version(buffer: Tensor | None) -> int | None:
+    # Inference tensors keep no version: NaN-like None never equals a changed one, so they are not restored.
+    return None if buffer is None or buffer.is_inference() else buffer._version
+
+
+@dataclass
+class Capture:
+    """What one hooked module put out: ``tensor`` is its last call's output (a leaf, if it was cut)."""
+
+    tensor: Tensor | None = None
+    calls: int = 0
+    outputs: list[Tensor] = field(default_factory=list)
+
+
+@contextlib.contextmanager
+def captured(net: nn.Module, layers: list[str], cut: bool = True) -> Iterator[dict[str, Capture]]:
+    """Hook ``layers`` by name while the block runs.
+
+    cut: the output becomes a leaf that asks for a gradient and its clone is handed on, so that backward stops
+    there and nothing before it is recorded. (A bare leaf would break nets that change it in place.)
+    Not cut: the output is kept as it is.
+    """
+    modules = dict(net.named_modules())
+    found: dict[str, Capture] = {}
+    handles = []
+    try:
+        for name in layers:
+            if name not in modules:
+                from ..taxonomy import nearest
+
+                near = ", ".join(repr(n) for n in nearest(name, modules))
+                raise ModelError(f"the model has no layer {name!r}." + (f" Nearest: {near}." if near else ""))
+            found[name] = Capture()
+            handles.append(modules[name].register_forward_hook(_keep(found[name], cut)))
+        yield found
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _keep(capture: Capture, cut: bool) -> Any:
+    def hook(module: nn.Module, args: Any, output: Any) -> Any:
+        tensor, put_back = _main_tensor(output)
+        if tensor is None:
+            return None
+        capture.calls += 1
+        if not cut:
+            capture.tensor = tensor
+            return None
+        capture.tensor = tensor.detach().requires_grad_()
+        return put_back(capture.tensor.clone())
+
+    return hook
+
+
+def _main_tensor(output: Any) -> tuple[Tensor | None, Any]:
+    """The first float tensor of a module's output, and how to put another in its place."""
+    if isinstance(output, Tensor):
+        return (output if output.is_floating_point() else None), lambda t: t
+    if isinstance(output, (tuple, list)) and output and isinstance(output[0], Tensor):
+        kind = type(output)
+        rest = output[1:]
+        if hasattr(output, "_fields"):
+            return output[0], lambda t: kind(t, *rest)
+        return output[0], lambda t: kind([t, *rest])
+    if isinstance(output, dict):
+        for key, value in output.items():
+            if isinstance(value, Tensor) and value.is_floating_point():
+                def swap(t: Tensor, key: Any = key) -> Any:
+                    output[key] = t
+                    return output
+                return value, swap
+    return None, lambda t: t
+
+
+@dataclass
+class Run:
+    """One module call seen by `watched`: its name, module, and what it put out (``plain``: a bare tensor)."""
+
+    name: str
+    module: nn.Module
+    output: Tensor
+    plain: bool = True
+
+
+@contextlib.contextmanager
+def watched(net: nn.Module) -> Iterator[list[Run]]:
+    """Record every module call of a forward, in order of completion. Outputs are held while the block runs."""
+    runs: list[Run] = []
+    handles = []
+
+    def watch(name: str) -> Any:
+        def hook(module: nn.Module, args: Any, output: Any) -> None:
+            tensor, _ = _main_tensor(output)
+            if tensor is not None:
+                runs.append(Run(name, module, tensor, isinstance(output, Tensor)))
+
+        return hook
+
+    try:
+        for name, module in net.named_modules():
+            if name:
+                handles.append(module.register_forward_hook(watch(name)))
+        yield runs
+    finally:
+        for handle in handles:
+            handle.remove()
+        runs.clear()
