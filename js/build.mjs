@@ -1,0 +1,39 @@
+// Builds the three files that Python ships: widget.js (notebooks), page.js (exported pages), widget.css.
+// `--check` builds in memory and fails if a committed file differs, so a stale bundle cannot be released.
+import { build } from "esbuild";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const here = dirname(fileURLToPath(import.meta.url));
+const target = join(here, "..", "salwidgets", "widgets", "static");
+const limit = 100_000; // every widget instance loads its own copy of widget.js
+
+const common = { bundle: true, minify: true, target: "es2022", charset: "utf8", write: false, legalComments: "none" };
+const entries = [
+  { name: "widget.js", options: { entryPoints: [join(here, "src", "widget.ts")], format: "esm" } },
+  { name: "page.js", options: { entryPoints: [join(here, "src", "host.ts")], format: "iife" } },
+  { name: "widget.css", options: { entryPoints: [join(here, "src", "styles", "widget.css")] } },
+];
+
+let stale = 0;
+for (const { name, options } of entries) {
+  const result = await build({ ...common, ...options });
+  const text = result.outputFiles[0].text;
+  if (name.endsWith(".js") && Buffer.byteLength(text) >= limit) {
+    throw new Error(`${name} is ${Buffer.byteLength(text)} bytes; the limit is ${limit}.`);
+  }
+  const path = join(target, name);
+  if (process.argv.includes("--check")) {
+    const committed = await readFile(path, "utf8").catch(() => "");
+    if (committed !== text) {
+      console.error(`${name} is stale: run "npm run build" in js/ and commit salwidgets/widgets/static.`);
+      stale += 1;
+    }
+  } else {
+    await mkdir(target, { recursive: true });
+    await writeFile(path, text);
+  }
+  console.log(`${name}: ${Buffer.byteLength(text)} bytes`);
+}
+process.exit(stale ? 1 : 0);

@@ -1,0 +1,66 @@
+// State that several views share by reference: small models without a view ("links"), one or several per widget.
+// Everything happens between models in the page, so it works while the kernel is busy or gone.
+import type { Host, Model } from "./types";
+
+/** trait -> the aspect of linking it belongs to */
+const ASPECTS = {
+  cursor: "cursor",
+  view: "view",
+  selection: "selection",
+  scale: "scale",
+  threshold: "scale",
+} as const;
+
+export type Trait = keyof typeof ASPECTS;
+
+export interface Shared {
+  get<T>(trait: Trait): T;
+  set(trait: Trait, value: unknown): void;
+  /** Call back on every change of a trait, whoever made it, also after the widget was linked to others. */
+  on(trait: Trait, callback: () => void): void;
+}
+
+export function same(a: unknown, b: unknown): boolean {
+  return a === b || JSON.stringify(a ?? null) === JSON.stringify(b ?? null);
+}
+
+/** Follow the links that `model` names in its trait `links` ({aspect: reference}). */
+export async function connect(model: Model, host: Host, signal: AbortSignal): Promise<Shared> {
+  const callbacks = new Map<Trait, (() => void)[]>();
+  const traits = Object.keys(ASPECTS) as Trait[];
+  let bound = new Map<Trait, Model>();
+  let unbind: () => void = () => {};
+
+  const emit = (trait: Trait) => callbacks.get(trait)?.forEach((callback) => callback());
+  const bind = async () => {
+    const refs = model.get("links") as Record<string, string>;
+    const found = await Promise.all(traits.map((trait) => host.getModel(refs[ASPECTS[trait]] ?? "")));
+    if (signal.aborted) return;
+    unbind();
+    bound = new Map(traits.map((trait, i) => [trait, found[i] as Model]));
+    const undo = traits.map((trait) => {
+      const [link, callback] = [bound.get(trait) as Model, () => emit(trait)];
+      link.on(`change:${trait}`, callback);
+      return () => link.off(`change:${trait}`, callback);
+    });
+    unbind = () => undo.forEach((off) => off());
+  };
+  const rebind = () => void bind().then(() => signal.aborted || traits.forEach(emit));
+
+  await bind();
+  model.on("change:links", rebind);
+  signal.addEventListener("abort", () => {
+    model.off("change:links", rebind);
+    unbind();
+  });
+  return {
+    get: <T>(trait: Trait) => bound.get(trait)?.get(trait) as T,
+    set(trait, value) {
+      const link = bound.get(trait);
+      if (!link || same(link.get(trait), value)) return;
+      link.set(trait, value);
+      link.save_changes();
+    },
+    on: (trait, callback) => void callbacks.set(trait, [...(callbacks.get(trait) ?? []), callback]),
+  };
+}

@@ -1,0 +1,93 @@
+"""What is written beside a map: scores, completeness, notices, where it came from. Numbers come with their unit."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+MINUS = "\N{MINUS SIGN}"
+CLASS_BLIND = "Class-blind: this method never looks at the question, so its map is the same for every class."
+
+
+def number(value: float) -> str:
+    """Three significant digits with a real minus, as js/src/format.ts writes them."""
+    if math.isnan(value):
+        return "not a number"
+    if math.isinf(value):
+        return "+∞" if value > 0 else f"{MINUS}∞"
+    size = abs(value)
+    if size == 0:
+        return "0"
+    text = f"{size:.0f}" if 100 <= size < 1e5 else f"{size:#.3g}".rstrip(".") if 1e-3 <= size < 1e5 else f"{size:.1e}"
+    return (MINUS if value < 0 else "") + text.replace("e-0", f"e{MINUS}").replace("e-", f"e{MINUS}").replace("e+0", "e")
+
+
+def signed(value: float) -> str:
+    """`number` with a plus where it is positive."""
+    return f"+{number(value)}" if value > 0 and math.isfinite(value) else number(value)
+
+
+def percent(share: float) -> str:
+    """A share 0..1 in per cent."""
+    p = share * 100
+    if 0 < p < 0.05:
+        return "< 0.1 %"
+    return f"{p:.0f} %" if p >= 9.95 else f"{p:.1f} %"
+
+
+def title(explanation: Any) -> str:
+    """The question as a sentence; a map without a question says so."""
+    question = getattr(explanation, "question", None)
+    return str(question) if question is not None else "A map without a question"
+
+
+def facts(explanation: Any) -> list[dict[str, str]]:
+    """Terms and texts for the list beside the map."""
+    found: list[dict[str, str]] = []
+    score = getattr(explanation, "score", None)
+    if score is not None and not math.isnan(score):
+        found.append({"term": "Score", "text": f"{signed(float(score))} logits"})
+    probability = getattr(explanation, "probability", None)
+    if probability is not None and not math.isnan(probability):
+        found.append({"term": "Probability", "text": percent(float(probability))})
+    prediction = getattr(explanation, "prediction", None)
+    if prediction:
+        found.append({"term": "Prediction", "text": f"“{prediction[0]}”, {percent(float(prediction[1]))}"})
+    text = completeness(explanation)
+    if text:
+        found.append({"term": "Completeness", "text": text})
+    return found
+
+
+def completeness(explanation: Any) -> str:
+    """How well the map's sum agrees with what the method promises, or "" if it promises nothing."""
+    value = getattr(explanation, "completeness", None)
+    if value is None or math.isnan(float(value)):
+        return ""
+    text = f"{percent(abs(float(value)))} not accounted for"
+    parts = {name: getattr(value, name, None) for name in ("total", "expected", "gap")}
+    if parts["total"] is not None and parts["expected"] is not None:
+        text += f" (the map sums to {number(float(parts['total']))}, the score changes by {number(float(parts['expected']))})"
+    return text
+
+
+def notices(explanation: Any) -> list[str]:
+    """Notices that are part of the answer."""
+    said = [str(n) for n in getattr(explanation, "notices", ()) or ()]
+    if getattr(explanation, "class_blind", False) and not any("class-blind" in n.lower() for n in said):
+        said.insert(0, CLASS_BLIND)
+    return said
+
+
+def caption(source: Any, cells: tuple[int, ...], pixels: tuple[int, ...]) -> str:
+    """Method, layer, parameters, resolution: where a map came from, in one line."""
+    parts = [str(getattr(source, "method", "") or "")]
+    layer = getattr(source, "layer", None)
+    if layer:
+        parts.append(f"layer {layer}")
+    params = getattr(source, "params", None) or {}
+    simple = [f"{k} {v}" for k, v in params.items() if k != "layer" and isinstance(v, (int, float, str)) and v != ""]
+    parts.extend(simple[:4])
+    grid = f"{cells[0]} × {cells[1]} cells"
+    parts.append(grid if tuple(cells) == tuple(pixels) else f"{grid} on {pixels[0]} × {pixels[1]} pixels")
+    return " · ".join(p for p in parts if p)

@@ -1,0 +1,100 @@
+"""What linked views share: a small model without a view, and `link`, which makes views share one.
+
+A `Link` lives in the browser as well. Views listen to it there, so touching one view moves the others while the
+kernel is busy, and in a page that has no kernel.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import anywidget
+import traitlets
+
+from ..errors import InputError
+from ..scale import Scale
+
+if TYPE_CHECKING:
+    from .base import View
+
+ASPECTS = ("cursor", "view", "selection", "scale")
+
+
+class Link(anywidget.AnyWidget):
+    """Shared state of views. Coordinates are pixels of the image, boxes are (row0, column0, row1, column1).
+
+    cursor: ``{"row", "col", "pinned"}`` or None. selection: ``{"kind": "box", "box", "source"}`` or None.
+    view: the box that is zoomed to, or None. scale: `Scale.to_state()`. threshold: share of the limit.
+    """
+
+    _esm = "export default {};"
+    cursor = traitlets.Instance(dict, allow_none=True).tag(sync=True, echo_update=False)
+    selection = traitlets.Instance(dict, allow_none=True).tag(sync=True)
+    view = traitlets.Instance(list, allow_none=True).tag(sync=True)
+    scale = traitlets.Dict().tag(sync=True, echo_update=False)
+    threshold = traitlets.Float(0.0).tag(sync=True, echo_update=False)
+
+    def __init__(self, scale: Scale) -> None:
+        self.views: weakref.WeakSet[View] = weakref.WeakSet()
+        super().__init__(scale=scale.to_state(), threshold=scale.threshold)
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        names = ", ".join(sorted(type(v).__name__ for v in self.views))
+        return {"text/plain": f"Link({names})"}, {}
+
+
+def link(*widgets: View, what: Iterable[str] = ASPECTS) -> Link:
+    """Make views share cursor, zoom, region and scale; works before and after they are displayed.
+
+    widgets: two or more of this package's views, in any cells. what: some of "cursor", "view", "selection", "scale" (limits,
+    colours and threshold; the shared limits are fitted on all maps together). Views that were linked to one of these
+    before stay linked. Returns the shared `Link`. Raises `InputError`.
+    """
+    from .base import View
+
+    aspects = (what,) if isinstance(what, str) else tuple(what)
+    unknown = [a for a in aspects if a not in ASPECTS]
+    if unknown or not aspects:
+        raise InputError(f"what={aspects!r}: choose some of {', '.join(ASPECTS)}.")
+    for w in widgets:
+        if not isinstance(w, View):
+            raise InputError(f"link() joins salwidgets views (Heatmap, Contrast, ...), not {type(w).__name__}.")
+    if len(set(widgets)) < 2:
+        raise InputError(f"link() needs two or more different views, got {len(set(widgets))}.")
+    first = widgets[0]
+    shared = Link(first.scale)
+    groups = {a: _group(widgets, a) for a in aspects}
+    for aspect in aspects:
+        if aspect == "scale":
+            shared.scale = _pooled(groups[aspect], first.scale).to_state()
+        else:
+            setattr(shared, aspect, getattr(first.links[aspect], aspect))
+    members = {v for group in groups.values() for v in group}
+    for member in members:
+        member.join({a: shared for a in aspects if member in groups[a]})
+    for member in members:
+        partners = {v for a in ASPECTS if a != "scale" for v in _group([member], a)}
+        member.own_scale = not partners <= set(_group([member], "scale"))
+    return shared
+
+
+def _group(widgets: Iterable[View], aspect: str) -> list[View]:
+    """These views and all that already share ``aspect`` with one of them."""
+    found: dict[View, None] = {}
+    for w in widgets:
+        found[w] = None
+        for other in w.links[aspect].views:
+            if other.links[aspect] is w.links[aspect]:
+                found[other] = None
+    return list(found)
+
+
+def _pooled(views: list[View], like: Scale) -> Scale:
+    """One scale over the maps of all views, with the look of ``like``."""
+    maps = [m for v in views for m in v.shown_maps()]
+    look = {name: getattr(like, name) for name in ("opacity", "threshold", "smooth", "contour", "fade", "grey")}
+    limits = like.given if like.clip == "explicit" else None
+    clip = "pixels:99.5" if like.clip == "explicit" else like.clip
+    return Scale.fit(*maps, clip=clip, cmap=like.cmap, limits=limits, fixed=True, **look)
