@@ -18,8 +18,12 @@ def number(value: float) -> str:
     size = abs(value)
     if size == 0:
         return "0"
-    text = f"{size:.0f}" if 100 <= size < 1e5 else f"{size:#.3g}".rstrip(".") if 1e-3 <= size < 1e5 else f"{size:.1e}"
-    return (MINUS if value < 0 else "") + text.replace("e-0", f"e{MINUS}").replace("e-", f"e{MINUS}").replace("e+0", "e")
+    if 1e-3 <= size < 1e5:
+        text = f"{size:.0f}" if size >= 100 else f"{size:#.3g}".rstrip(".")
+    else:
+        mantissa, exponent = f"{size:.1e}".split("e")
+        text = f"{mantissa}e{MINUS if int(exponent) < 0 else ''}{abs(int(exponent))}"
+    return (MINUS if value < 0 else "") + text
 
 
 def signed(value: float) -> str:
@@ -65,9 +69,9 @@ def completeness(explanation: Any) -> str:
     if value is None or math.isnan(float(value)):
         return ""
     text = f"{percent(abs(float(value)))} not accounted for"
-    parts = {name: getattr(value, name, None) for name in ("total", "expected", "gap")}
-    if parts["total"] is not None and parts["expected"] is not None:
-        text += f" (the map sums to {number(float(parts['total']))}, the score changes by {number(float(parts['expected']))})"
+    total, expected = getattr(value, "total", None), getattr(value, "expected", None)
+    if total is not None and expected is not None:
+        text += f" (the map sums to {number(float(total))}, the score changes by {number(float(expected))})"
     return text
 
 

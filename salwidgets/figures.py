@@ -17,7 +17,7 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from .captions import caption as caption_of
-from .captions import completeness, notices, number, percent, signed, title
+from .captions import completeness, notices, percent, signed, title
 from .errors import InputError
 from .explanation import resize
 from .scale import Scale
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from .explanation import Explanation
 
 #: TrueType fonts inside PDF and PS, text as text in SVG: what journals ask for
-PRINT = {"pdf.fonttype": 42, "ps.fonttype": 42, "svg.fonttype": "none"}
+PRINT: Any = {"pdf.fonttype": 42, "ps.fonttype": 42, "svg.fonttype": "none"}
 QUIET = "#555555"
 _GREY = 0.55  # what a half-transparent colour bar is seen against
 
@@ -103,9 +103,9 @@ def maps_figure(maps: Sequence[NDArray[np.float32]], images: Any, titles: Sequen
     width = side * n + 0.12 * (n - 1) + 0.3
     chars = int(side * 12)
     head = 0.2 * max(len(_wrapped(t, chars).splitlines()) for t in titles) + 0.12
-    words = textwrap.wrap(caption, int(width * 15)) if "\n" not in caption else [
-        w for line in caption.splitlines() for w in textwrap.wrap(line, int(width * 15))]
-    foot = 0.62 + 0.165 * (len(words) + len(_wrapped(_bar_note(scale, maps), int(width * 15)).splitlines()))
+    words = textwrap.wrap(caption, int(width * 17)) if "\n" not in caption else [
+        w for line in caption.splitlines() for w in textwrap.wrap(line, int(width * 17))]
+    foot = 0.62 + 0.165 * (len(words) + len(_wrapped(_bar_note(scale, maps), int(width * 17)).splitlines()))
     total = head + height + foot
     fig = PrintFigure(figsize=(width, total), facecolor="white")
 
@@ -125,7 +125,7 @@ def maps_figure(maps: Sequence[NDArray[np.float32]], images: Any, titles: Sequen
     bar_width = min(width - 0.5, 4.6)
     bar = fig.add_axes(((width - bar_width) / 2 / width, (foot - 0.24) / total, bar_width / width, 0.12 / total))
     draw_bar(bar, scale, [])
-    fig.text(0.15 / width, (foot - 0.5) / total, "\n".join([_wrapped(_bar_note(scale, maps), int(width * 15)), *words]),
+    fig.text(0.15 / width, (foot - 0.5) / total, "\n".join([_wrapped(_bar_note(scale, maps), int(width * 17)), *words]),
              fontsize=7.5, color=QUIET, va="top", linespacing=1.35)
     # The maps come first for whoever reads fig.axes.
     return fig
@@ -144,7 +144,8 @@ def draw_map(ax: Axes, values: NDArray[np.float32], image: NDArray[np.uint8], sc
         _hatch(ax, values, image)
     if scale.contour:
         level = (scale.threshold or 0.5) * scale.reach
-        rows, cols = ((np.arange(n) + 0.5) * size / n - 0.5 for n, size in zip(values.shape, (height, width), strict=True))
+        sizes = zip(values.shape, (height, width), strict=True)
+        rows, cols = ((np.arange(n) + 0.5) * size / n - 0.5 for n, size in sizes)
         if min(values.shape) > 1:
             ax.contour(cols, rows, np.nan_to_num(values), levels=[-level, level], colors="#111111", linewidths=0.8,
                        linestyles=["dashed", "solid"])
@@ -174,6 +175,9 @@ def draw_bar(ax: Axes, scale: Scale, maps: Sequence[NDArray[np.float32]]) -> Non
     words = {scale.vmin: "against ", scale.vmax: "for "} if scale.vmin < 0 < scale.vmax else {}
     ax.set_xticks(ticks, [words.get(t, "") + signed(t) for t in ticks], fontsize=7.5)
     ax.tick_params(length=2, pad=2, colors=QUIET)
+    labels = ax.get_xticklabels()
+    labels[0].set_horizontalalignment("left")  # the outer numbers stay below the bar
+    labels[-1].set_horizontalalignment("right")
     for spine in ax.spines.values():
         spine.set_visible(False)
     if maps:
@@ -205,9 +209,10 @@ def _region_line(values: NDArray[np.float32], image: NDArray[np.uint8], box: Seq
     from .regions import share_of
 
     share = share_of(values, (image.shape[0], image.shape[1]), box)
-    held = [f"{percent(v)} of {what}" for v, what in ((share.positive, "positive"), (share.absolute, "all absolute mass"))
-            if v is not None]
-    return f"Region rows {number(box[0])}–{number(box[2])}, columns {number(box[1])}–{number(box[3])}: {', '.join(held)}"
+    parts = ((share.positive, "positive"), (share.absolute, "all absolute mass"))
+    held = [f"{percent(v)} of {what}" for v, what in parts if v is not None]
+    rows, columns = (f"{box[i]:g}–{box[i + 2]:g}" for i in (0, 1))
+    return f"Region rows {rows}, columns {columns}: {', '.join(held)}"
 
 
 def _panel_title(explanation: Explanation, items: Sequence[Explanation]) -> str:
@@ -216,7 +221,7 @@ def _panel_title(explanation: Explanation, items: Sequence[Explanation]) -> str:
     return f"{title(explanation)}\n{explanation.method}" if several else title(explanation)
 
 
-def _shared_caption(items: Sequence[Explanation], found: Sequence[tuple[NDArray[np.float32], NDArray[np.uint8]]]) -> str:
+def _shared_caption(items: Sequence[Explanation], found: Sequence[tuple[Any, Any]]) -> str:
     lines = [caption_of(e, v.shape, i.shape[:2]) for e, (v, i) in zip(items, found, strict=True)]
     said = [n for e in items for n in notices(e)]
     return "\n".join(dict.fromkeys([*lines, *said]))

@@ -5,11 +5,12 @@ The colour policy, which every widget and figure follows:
 * **A signed map is symmetric around zero** in a diverging colour map (``RdBu_r`` with its darkest 5 % cut, or
   ``coolwarm``: both ends have equal lightness). Red speaks for the answer, blue against it. No silent absolute
   value, no per-image stretching.
-* **A sequential map** (``viridis``, ``cividis``, ``inferno``, ``magma``: lightness never turns back) starts at zero. On a map
-  with negative values it runs from minus to plus the limit and the colour bar says so.
-* **Limits follow a named rule.** ``pixels:99.5``: the smallest limit with at least 99.5 % of the cells inside. ``mass:98``: the
-  smallest limit such that the cells inside hold at least 98 % of the absolute mass. ``max``: the largest value. A rule
-  that would give zero on a map that is not zero falls back to the largest value; a map of zeros has limits -1, 1.
+* **A sequential map** (``viridis``, ``cividis``, ``inferno``, ``magma``: lightness never turns back) starts at zero.
+  On a map with negative values it runs from minus to plus the limit and the colour bar says so.
+* **Limits follow a named rule.** ``pixels:99.5``: the smallest limit with at least 99.5 % of the cells inside.
+  ``mass:98``: the smallest limit such that the cells inside hold at least 98 % of the absolute mass. ``max``: the
+  largest value. A rule that would give zero on a map that is not zero falls back to the largest value; a map of
+  zeros has limits -1, 1.
 * **Maps that are compared share one scale**: `Scale.fit` takes all of them.
 * **What lies outside is said**: `Scale.clipped_share`. Values beyond a limit take the end colour, infinities too.
 * **NaN is grey and hatched**, counted, and takes no part in limits or shares.
@@ -24,7 +25,7 @@ import base64
 import math
 import re
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -41,7 +42,7 @@ MISSING = (150, 150, 150)
 _RULE = re.compile(r"(pixels|mass):(\d+(?:\.\d+)?)")
 
 
-@lru_cache(maxsize=None)
+@cache
 def _table(cmap: str) -> NDArray[np.uint8]:
     table = np.frombuffer(base64.b64decode(TABLES[cmap]), np.uint8).reshape(256, 3)
     return table

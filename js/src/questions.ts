@@ -87,6 +87,14 @@ export function parentOf(nodes: readonly TreeNode[], i: number): number {
   return (nodes[i] as TreeNode).parents.find((p) => usable(nodes, p)) ?? -1;
 }
 
+/** Why the way up is closed although there is a group above, or "". */
+export function closedAbove(nodes: readonly TreeNode[], i: number): string {
+  const above = (nodes[i] as TreeNode).parents.map((p) => nodes[p] as TreeNode);
+  const closed = above[0];
+  if (!closed || parentOf(nodes, i) >= 0) return "";
+  return `${quoted(closed.name)} cannot be shown: ${closed.reason ?? "it is not in this basis"}.`;
+}
+
 /** Index of the most probable child that can be shown, or -1. */
 export function childOf(nodes: readonly TreeNode[], i: number, scores: Scores): number {
   let best = -1;

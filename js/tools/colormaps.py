@@ -20,7 +20,7 @@ def tables() -> dict[str, np.ndarray]:
     """uint8 [256, 3] per colour map."""
     import matplotlib
 
-    spans = {**DIVERGING, **{name: (0.0, 1.0) for name in SEQUENTIAL}}
+    spans = {**DIVERGING, **dict.fromkeys(SEQUENTIAL, (0.0, 1.0))}
     found = {}
     for name, (low, high) in spans.items():
         whole = matplotlib.colormaps[name]

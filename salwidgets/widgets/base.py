@@ -14,9 +14,9 @@ import traitlets
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from ..regions import Share, mask_of, share_of
 from ..scale import Scale
 from .link import ASPECTS, Link
-from ..regions import Share, mask_of, share_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -29,7 +29,7 @@ def _refs(links: dict[str, Link], _owner: object) -> dict[str, str]:
 
 
 class View(anywidget.AnyWidget):
-    """Base of all widgets. Traits that views share live in `Link` models; ``cursor``, ``selection`` and ``zoom`` mirror them.
+    """Base of all widgets. What views share lives in `Link` models; ``cursor``, ``selection`` and ``zoom`` mirror it.
 
     cursor: ``{"row", "col", "pinned"}`` in image pixels, or None.
     selection: ``{"kind": "box", "box": [row0, column0, row1, column1], "source": id}`` in image pixels, or None.

@@ -38,13 +38,13 @@ class Contrast(View):
     """
 
     maps = traitlets.Dict().tag(sync=True, echo_update=False)
-    nodes = traitlets.List().tag(sync=True)
+    nodes: Any = traitlets.List().tag(sync=True)
     logits = traitlets.Dict().tag(sync=True, echo_update=False)
     log_total = traitlets.Float().tag(sync=True)
     activation = traitlets.Unicode("softmax").tag(sync=True)
     caption = traitlets.Unicode().tag(sync=True)
-    facts = traitlets.List().tag(sync=True)
-    notices = traitlets.List().tag(sync=True)
+    facts: Any = traitlets.List().tag(sync=True)
+    notices: Any = traitlets.List().tag(sync=True)
     target = traitlets.Any().tag(sync=True)
     foil = traitlets.Any().tag(sync=True)
     mix = traitlets.Float(0.5).tag(sync=True, echo_update=False)
@@ -156,12 +156,13 @@ def _basis(given: Any, classes: Sequence[Any] | None) -> Basis:
     if np.ndim(basis.maps) != 4:
         raise InputError(f"Contrast draws image maps [N, R, h, w]; this basis has maps {list(np.shape(basis.maps))}.")
     if len(basis.rows) < 2:
-        raise InputError("Contrast compares classes; this basis holds fewer than two. Make one with evidence.basis(classes).")
+        raise InputError("Contrast compares classes; this basis holds fewer than two. Make a larger one: "
+                         "evidence.basis(classes).")
     size = int(np.prod(np.shape(basis.maps)[1:])) * 4
     if size > LARGEST:
-        raise InputError(f"the basis of one input is {size / 2**20:.0f} MiB; more than {LARGEST // 2**20} MiB is too slow "
-                         "for a browser. Choose the classes of interest: Contrast(evidence, classes=[...]).")
-    return basis  # type: ignore[no-any-return]
+        raise InputError(f"the basis of one input is {size / 2**20:.0f} MiB; more than {LARGEST // 2**20} MiB is too "
+                         "slow for a browser. Choose the classes of interest: Contrast(evidence, classes=[...]).")
+    return basis
 
 
 def _index(basis: Basis, index: int) -> int:

@@ -22,7 +22,7 @@ _PAGE = """<!doctype html>
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
 <meta name="generator" content="salwidgets">
 <title>{title}</title>
 <style>{css}
@@ -39,6 +39,9 @@ _PAGE = """<!doctype html>
 </html>
 """
 
+#: the browser itself refuses whatever would need a network
+_POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:"
+
 _PAGE_CSS = """
 :root { color-scheme: light dark; --jp-layout-color0: #fff; --jp-layout-color1: #fff; --jp-ui-font-color1: #1d1f21;
   --jp-ui-font-color2: #565b61; --jp-border-color1: #b9bec4; --jp-border-color2: #e3e5e8; --jp-brand-color1: #1565c0;
@@ -51,6 +54,7 @@ body { margin: 0; background: var(--jp-layout-color0); color: var(--jp-ui-font-c
 main { max-width: 1080px; margin: 0 auto; padding: 32px 20px 64px; }
 h1 { font-size: 27px; line-height: 1.25; margin: 0 0 16px; text-wrap: balance; }
 h2 { font-size: 20px; line-height: 1.3; margin: 48px 0 8px; }
+main .salw-root { margin-inline: -2px; width: calc(100% + 4px); }
 p.salw-text { max-width: 68ch; margin: 0 0 14px; }
 """
 
@@ -60,8 +64,8 @@ Section = View | tuple[str, str | Sequence[str], View | None]
 def save_page(sections: Sequence[Section], path: str | Path, *, title: str = "Explanations", intro: str = "") -> Path:
     """Write one page that holds several views, linked as they are, with words between them.
 
-    sections: views, or ``(heading, paragraph, view)``; the paragraph may be a list of them, heading and paragraph may be
-    empty and the view None. intro: a paragraph below the title. Returns the path. Raises `InputError`.
+    sections: views, or ``(heading, paragraph, view)``; the paragraph may be a list of them, heading and paragraph
+    may be empty and the view None. intro: a paragraph below the title. Returns the path. Raises `InputError`.
     """
     body = [_paragraph(intro)] if intro else []
     views: list[View] = []
@@ -76,7 +80,7 @@ def save_page(sections: Sequence[Section], path: str | Path, *, title: str = "Ex
     if not body:
         raise InputError("the page would be empty: give at least one view or a paragraph.")
     text = _PAGE.format(
-        title=html.escape(title), css=_bundle("widget.css"), page_css=_PAGE_CSS, body="\n".join(body),
+        policy=_POLICY, title=html.escape(title), css=_bundle("widget.css"), page_css=_PAGE_CSS, body="\n".join(body),
         state=script_safe(page_state(views)), script=_bundle("page.js").replace("</script", "<\\/script"))
     target = Path(path)
     try:
@@ -92,8 +96,9 @@ def page_state(views: Sequence[View]) -> dict[str, Any]:
     for view in views:
         for model in (view, *view.links.values()):
             state, paths, buffers = _remove_buffers(model.get_state())
+            kept = {k: v for k, v in state.items() if k not in _MACHINERY and not k.startswith(("_model", "_view_"))}
             models[_id(model)] = {
-                "state": {k: v for k, v in state.items() if k not in _MACHINERY and not k.startswith(("_model", "_view_"))},
+                "state": kept,
                 "buffers": [[path, base64.b64encode(b).decode()] for path, b in zip(paths, buffers, strict=True)],
             }
     return models
@@ -123,5 +128,5 @@ def _paragraph(text: str) -> str:
 def _bundle(name: str) -> str:
     path = STATIC / name
     if not path.exists():
-        raise InputError(f"the built file {name} is missing from this installation; run `npm ci && npm run build` in js/.")
+        raise InputError(f"the built file {name} is missing; run `npm ci && npm run build` in js/.")
     return path.read_text(encoding="utf-8")

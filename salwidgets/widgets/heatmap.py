@@ -36,8 +36,8 @@ class Heatmap(View):
     map = traitlets.Dict().tag(sync=True, echo_update=False)
     title = traitlets.Unicode().tag(sync=True)
     caption = traitlets.Unicode().tag(sync=True)
-    facts = traitlets.List().tag(sync=True)
-    notices = traitlets.List().tag(sync=True)
+    facts: Any = traitlets.List().tag(sync=True)
+    notices: Any = traitlets.List().tag(sync=True)
 
     def __init__(self, explanation: Explanation, *, scale: Scale | None = None, link: Link | None = None) -> None:
         values, image = _checked(explanation)
@@ -47,7 +47,8 @@ class Heatmap(View):
         super().__init__(
             scale=scale or Scale.fit(values), link=link, image=image, _view="heatmap",
             map=pack(values, "float32"), picture=pack(image, "uint8"), title=title(explanation),
-            caption=caption(explanation, values.shape, image.shape[:2]), facts=facts(explanation), notices=notices(explanation))
+            caption=caption(explanation, values.shape, image.shape[:2]), facts=facts(explanation),
+            notices=notices(explanation))
 
     @property
     def heading(self) -> str:

@@ -48,9 +48,9 @@ class Link(anywidget.AnyWidget):
 def link(*widgets: View, what: Iterable[str] = ASPECTS) -> Link:
     """Make views share cursor, zoom, region and scale; works before and after they are displayed.
 
-    widgets: two or more of this package's views, in any cells. what: some of "cursor", "view", "selection", "scale" (limits,
-    colours and threshold; the shared limits are fitted on all maps together). Views that were linked to one of these
-    before stay linked. Returns the shared `Link`. Raises `InputError`.
+    widgets: two or more of this package's views, in any cells. what: some of "cursor", "view", "selection", "scale"
+    (limits, colours and threshold; the shared limits are fitted on all maps together). Views that were linked to one
+    of these before stay linked. Returns the shared `Link`. Raises `InputError`.
     """
     from .base import View
 

@@ -1,4 +1,4 @@
-"""Target against foil on a basis: sides, weights, maps, titles. What js/src/{questions,mixture,basis}.ts does in the browser."""
+"""Target against foil on a basis: sides, weights, maps, titles; in the browser js/src/{questions,basis}.ts do the same."""
 
 from __future__ import annotations
 

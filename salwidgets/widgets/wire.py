@@ -13,4 +13,4 @@ LARGEST = 100 * 2**20
 def pack(array: Any, dtype: str) -> dict[str, Any]:
     """``{"view", "dtype", "shape"}`` of an array, little endian and in C order: a 7x7 map is 196 bytes."""
     data = np.ascontiguousarray(array, np.dtype(dtype).newbyteorder("<"))
-    return {"view": memoryview(data).cast("B") if data.size else b"", "dtype": dtype, "shape": list(data.shape)}
+    return {"view": data.data.cast("B") if data.size else b"", "dtype": dtype, "shape": list(data.shape)}

@@ -135,7 +135,7 @@ function wire(input: HTMLInputElement, list: HTMLElement, acts: Acts, signal: Ab
 /** The whole row of one side: walk up, pick, walk down. */
 export interface Picker {
   el: HTMLElement;
-  draw(chosen: number, up: string, down: string): void;
+  draw(chosen: number, up: string, down: string, closed: string): void;
 }
 
 export function createPicker(choices: Choices, walk: (down: boolean) => void, signal: AbortSignal): Picker {
@@ -146,10 +146,12 @@ export function createPicker(choices: Choices, walk: (down: boolean) => void, si
     listen(el, "click", () => walk(down), signal);
     return { el, name, down };
   });
+  const reason = h("p", { class: "salw-reason" });
   return {
     el: h("div", { class: "salw-picker", role: "group", "aria-label": choices.label }, box.el,
-      h("div", { class: "salw-walks" }, ...buttons.map((b) => b.el))),
-    draw(chosen, up, down) {
+      h("div", { class: "salw-walks" }, ...buttons.map((b) => b.el), reason)),
+    draw(chosen, up, down, closed) {
+      say(reason, closed);
       box.draw(chosen);
       for (const b of buttons) {
         const to = b.down ? down : up;

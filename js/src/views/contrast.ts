@@ -10,7 +10,7 @@ import { factList, noticeList, type Fact } from "../parts/facts";
 import { createMixer } from "../parts/mixer";
 import { createPanel, type Panel } from "../parts/panel";
 import { createLive } from "../parts/readout";
-import { childOf, mixTitle, parentOf, probability, type TreeNode } from "../questions";
+import { childOf, closedAbove, mixTitle, parentOf, probability, type TreeNode } from "../questions";
 import { refit } from "../scale";
 import { connect, type Shared } from "../shared";
 import type { Cursor, Grid, Model, Mount, ScaleState, Selection } from "../types";
@@ -82,7 +82,8 @@ function createPickers(asked: Asked, signal: AbortSignal) {
     el: h("div", { class: "salw-pickers" }, pickers.target.el, swap, pickers.foil.el),
     draw() {
       for (const side of ["target", "foil"] as const) {
-        pickers[side].draw(asked.index(side), name(asked.to(side, false)), name(asked.to(side, true)));
+        pickers[side].draw(asked.index(side), name(asked.to(side, false)), name(asked.to(side, true)),
+          closedAbove(nodes, asked.index(side)));
       }
     },
   };
@@ -157,8 +158,8 @@ class Drawing {
     const [a, b] = [this.asked.name("target"), this.asked.name("foil")];
     const chance = (rows: number[]) => `probability ${percent(probability(scores, rows))}`;
     const { target, foil } = this.pair.sides;
-    this.one(this.panels.A, this.pair.A, `Why ${quoted(a)}?`, `score ${signed(this.pair.score(0))}, ${chance(target)}`);
-    this.one(this.panels.B, this.pair.B, `Why ${quoted(b)}?`, `score ${signed(-this.pair.score(1))}, ${chance(foil)}`);
+    this.one(this.panels.A, this.pair.A, `Why ${quoted(a)}?`, `Score ${signed(this.pair.score(0))}, ${chance(target)}`);
+    this.one(this.panels.B, this.pair.B, `Why ${quoted(b)}?`, `Score ${signed(-this.pair.score(1))}, ${chance(foil)}`);
   }
 
   mixture(): void {
@@ -166,7 +167,7 @@ class Drawing {
     this.M = this.pair.mixture(s);
     this.panels.M.hide(this.same);
     const title = mixTitle(this.asked.name("target"), this.asked.name("foil"), s);
-    this.one(this.panels.M, this.M, title, `score ${signed(this.pair.score(s))}`);
+    this.one(this.panels.M, this.M, title, `Score ${signed(this.pair.score(s))}`);
   }
 
   private one(panel: Panel, map: Grid, title: string, score: string): void {
@@ -202,7 +203,7 @@ export const mount: Mount = async (el, model, host, signal) => {
   const own = h("input", { type: "checkbox" });
   const heading = h("div", { class: "salw-head", role: "heading", "aria-level": 3 });
   const frame = root("contrast", heading, pickers.el, note,
-    h("div", { class: "salw-panels" }, panels.A.el, panels.M.el, panels.B.el), mixer.el,
+    h("div", { class: "salw-panels" }, panels.A.el, panels.M.el, panels.B.el, mixer.el),
     h("div", { class: "salw-body salw-below" },
       h("div", { class: "salw-left" }, bar.el, badge, h("p", { class: "salw-caption" }, String(model.get("caption"))),
         noticeList(model.get("notices") as string[]), factList(model.get("facts") as Fact[])),
