@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -101,6 +101,7 @@ class BatchEvidence(ABC):
         masses = maps.flatten(2).abs().sum(2).tolist()
         values = maps.numpy()
         scores, probabilities = scores_of(columns, self.logits)
+        competing = self.task is None or self.task.probabilistic
         predicted = self.predictions()
         elapsed = self.elapsed + time.perf_counter() - start
         inputs, pictures = self.x.detach().float().cpu().numpy(), self.pictures
@@ -114,7 +115,7 @@ class BatchEvidence(ABC):
                 row.append(Explanation(
                     values[q, n].copy(), inputs[n], column[n], self.method, params=_plain(self.params),
                     image=None if pictures is None else pictures[n], model=self.model.name, layer=self.layer,
-                    score=scores[q][n], probability=probabilities[q][n], prediction=predicted[n],
+                    score=scores[q][n], probability=probabilities[q][n] if competing else None, prediction=predicted[n],
                     completeness=complete, elapsed=elapsed, class_blind=self.info.class_blind,
                     notices=self.notices + answer.notices))
             out.append(row)
@@ -192,24 +193,35 @@ def bind_columns(model: Model, logits: Tensor, questions: Sequence[Question], pa
 
 def weights_of(columns: Columns, logits: Tensor) -> Tensor:
     """d score / d logits `[Q, N, K]` at ``logits`` `[N, K]`."""
-    rows = []
-    for column in columns:
-        if all(q is column[0] for q in column):
-            rows.append(column[0].gradient(logits))
-        else:
-            rows.append(torch.stack([q.gradient(z) for q, z in zip(column, logits, strict=True)]))
-    return torch.stack(rows)
+    return torch.stack([_each(column, logits, Question.gradient) for column in columns])
 
 
 def apply(columns: Columns, scores: Tensor) -> Tensor:
     """The questions' scores `[Q, N, ...]` of scores `[N, ..., K]`."""
-    rows = []
-    for column in columns:
-        if all(q is column[0] for q in column):
-            rows.append(column[0].score(scores))
-        else:
-            rows.append(torch.stack([q.score(z) for q, z in zip(column, scores, strict=True)]))
-    return torch.stack(rows)
+    return torch.stack([_each(column, scores, Question.score) for column in columns])
+
+
+def _each(column: list[Question], rows: Tensor, read: Callable[[Question, Tensor], Tensor]) -> Tensor:
+    """``read`` each row with its own question; rows that share a question are read together."""
+    if all(q is column[0] for q in column):
+        return read(column[0], rows)
+    same: dict[Any, list[int]] = {}
+    for i, q in enumerate(column):
+        same.setdefault((q.bound, q.pool), []).append(i)
+    parts = [read(column[index[0]], rows[index]) for index in same.values()]
+    order = torch.as_tensor([i for index in same.values() for i in index], device=rows.device)
+    return torch.cat(parts)[order.argsort()]
+
+
+def apply_change(columns: Columns, drops: Tensor, level: Tensor) -> Tensor:
+    """How much less the questions score where the scores are ``drops`` `[N, ..., K]` below ``level`` (broadcastable):
+    q(level) - q(level - drops), `[Q, N, ...]`. Linear questions read the drops themselves, which keeps their digits."""
+    linear = [c for c in columns if c[0].linear]
+    if len(linear) == len(columns):
+        return apply(columns, drops)
+    full = level - drops
+    return torch.stack([apply([c], drops)[0] if c[0].linear else (apply([c], level) - apply([c], full))[0]
+                        for c in columns])
 
 
 def scores_of(columns: Columns, logits: Tensor) -> tuple[list[list[float]], list[list[float]]]:

@@ -17,7 +17,7 @@ from ..errors import MethodError
 from ..models import Model
 from ..tasks import Task
 from . import baselines
-from .base import Answer, BatchEvidence, Columns, Method, apply
+from .base import Answer, BatchEvidence, Columns, Method, apply_change
 from .progress import Progress
 from .registry import register
 
@@ -38,19 +38,20 @@ def pair(value: Any, name: str, most: tuple[int, int]) -> tuple[int, int]:
 
 
 class OcclusionEvidence(BatchEvidence):
-    """Scores under every window, float32 `[N, rows, columns, K]`, and which pixels each row and column covers."""
+    """What every window takes from the scores, float32 `[N, rows, columns, K]`, and the pixels each one covers.
 
-    scores: Tensor
+    The drops are kept, not the scores: a sum of large scores that nearly cancel would lose digits.
+    """
+
+    drops: Tensor
     rows: Tensor
     columns_: Tensor
 
     def answer(self, columns: Columns) -> Answer:
-        return Answer(self._maps(apply(columns, self.logits)[..., None, None] - apply(columns, self.scores)))
+        return Answer(self._maps(apply_change(columns, self.drops, self.logits[:, None, None])))
 
     def class_maps(self, classes: Sequence[int]) -> Tensor:
-        pick = list(classes)
-        drop = self.logits[:, None, None, pick] - self.scores[..., pick]
-        return self._maps(drop.permute(3, 0, 1, 2))
+        return self._maps(self.drops[..., list(classes)].permute(3, 0, 1, 2))
 
     def _maps(self, drop: Tensor) -> Tensor:
         """Maps `[Q, N, H, W]` from the drops `[Q, N, rows, columns]`: mean over the windows covering a pixel."""
@@ -101,7 +102,8 @@ class Occlusion(Method):
                 progress.step(len(part))
         evidence = OcclusionEvidence(self.info.name, self.info,
                                      {**self.params, "window": [wy, wx], "stride": [sy, sx]}, model, x, logits, task=task)
-        evidence.scores = torch.cat(found).reshape(n, len(top), len(left), -1)
+        masked = torch.cat(found).reshape(n, len(top), len(left), -1)
+        evidence.drops = logits[:, None, None] - masked
         evidence.rows, evidence.columns_ = rows.to(x.device), columns.to(x.device)
         return evidence
 

@@ -115,18 +115,14 @@ class PathEvidence(BatchEvidence):
             with torch.enable_grad():
                 leaf = (self.baseline[i] + at[k].reshape(shape) * step[i]).requires_grad_()
                 scores = self.model.forward(leaf.clone(), self.task)
-                w = weights[:, i] if weights is not None else self._local(columns, scores.detach(), i)
+                if weights is not None:
+                    w = weights[:, i]
+                else:  # not linear: each point of the path has weights of its own
+                    w = weights_of([[column[j] for j in i.tolist()] for column in columns or []], scores.detach())
                 g = input_gradient(scores, leaf, w, retain=False)
             total.index_add_(1, i, g.float() * share[k].reshape(shape))
             bar.step(len(part))
         return total * step.float()
-
-    @staticmethod
-    def _local(columns: Columns | None, logits: Tensor, i: Tensor) -> Tensor:
-        """Weights of questions that are not linear, at the points of the path that ``logits`` were computed at."""
-        assert columns is not None
-        return torch.stack([torch.stack([column[int(j)].gradient(z) for j, z in zip(i, logits, strict=True)])
-                            for column in columns])
 
     def _until(self, tolerance: float, columns: Columns | None, weights: Tensor | None,
                bar: Progress) -> tuple[Tensor, tuple[str, ...]]:

@@ -18,7 +18,7 @@ from ..errors import MethodError
 from ..models import Model
 from ..tasks import Task
 from . import baselines
-from .base import Answer, BatchEvidence, Columns, Method, apply
+from .base import Answer, BatchEvidence, Columns, Method, apply, apply_change
 from .occlusion import need_images
 from .progress import Progress
 from .registry import register
@@ -78,29 +78,32 @@ def _upsampling(grid: int, cell: int, size: int) -> Tensor:
 
 
 class RiseEvidence(BatchEvidence):
-    """Scores of every masked copy, float32 `[N, M, K]`, and the masks in their compact form."""
+    """How far every masked copy's scores lie below the mean copy's, float32 `[N, M, K]`, that mean `[N, 1, K]`, and
+    the masks in their compact form."""
 
     cheap_basis: ClassVar[bool] = True
-    scores: Tensor
+    drops: Tensor
+    level: Tensor
     masks: Masks
 
     def answer(self, columns: Columns) -> Answer:
-        return Answer(self._maps(apply(columns, self.scores)))
+        level = apply(columns, self.level)
+        return Answer(self._maps(-apply_change(columns, self.drops, self.level), level))
 
     def class_maps(self, classes: Sequence[int]) -> Tensor:
-        return self._maps(self.scores[..., list(classes)].permute(2, 0, 1))
+        pick = list(classes)
+        return self._maps(-self.drops[..., pick].permute(2, 0, 1), self.level[..., pick].permute(2, 0, 1))
 
-    def _maps(self, scores: Tensor) -> Tensor:
-        """Maps `[Q, N, H, W]` of scores `[Q, N, M]`."""
-        if self.params["center"]:
-            scores = scores - scores.mean(-1, keepdim=True)
+    def _maps(self, change: Tensor, level: Tensor) -> Tensor:
+        """Maps `[Q, N, H, W]` of scores, given as ``level`` `[Q, N, 1]` plus ``change`` `[Q, N, M]`."""
+        scores = change - change.mean(-1, keepdim=True) if self.params["center"] else change + level
         maps = self.masks.weighted_sum(scores.flatten(0, 1)) / (len(self.masks) * self.masks.p)
         return maps.reshape(*scores.shape[:2], *maps.shape[-2:])
 
     @property
     def nbytes(self) -> int:
         """Memory that the evidence holds, in bytes (all inputs)."""
-        held = (self.scores, self.masks.grids, self.masks.shifts, *self.masks.up)
+        held = (self.drops, self.level, self.masks.grids, self.masks.shifts, *self.masks.up)
         return sum(t.numel() * t.element_size() for t in held)
 
 
@@ -139,7 +142,8 @@ class Rise(Method):
                     scores[i, index] = model.forward(torch.addcmul(under, drawn, seen), task)
                     progress.step(len(index))
         evidence = RiseEvidence(self.info.name, self.info, self.params, model, x, logits, task=task)
-        evidence.scores, evidence.masks = scores, masks
+        evidence.level = scores.mean(1, keepdim=True)
+        evidence.drops, evidence.masks = scores.neg_().add_(evidence.level), masks
         return evidence
 
     def passes(self, x: Tensor) -> int:

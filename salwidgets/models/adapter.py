@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -138,7 +139,7 @@ class Model:
 
     def batch(self, inputs: Any) -> tuple[Tensor, bool]:
         """The batch of `preprocess` on the model's device and in its dtype, and whether it was a single input."""
-        x, single = inputs_.to_batch(inputs, self.preprocess_item, self.mean, self.std)
+        x, single = inputs_.to_batch(inputs, self.preprocess_item, self.mean, self.std, self._input_axes())
         return x.to(device=self.device, dtype=self.dtype if x.is_floating_point() else None), single
 
     def predict(self, inputs: Any, batch_size: int = 32) -> Predictions:
@@ -147,9 +148,20 @@ class Model:
         p = torch.sigmoid(logits) if self.activation == "sigmoid" else torch.softmax(logits, -1)
         return Predictions(logits.cpu().numpy(), p.cpu().numpy(), self.classes)
 
+    def _input_axes(self) -> int | None:
+        """Axes of one input, by the first layer with weights: 3 for images; None if that layer does not say."""
+        if not isinstance(self.net, nn.Module):
+            return 3
+        for m in self.net.modules():
+            if isinstance(m, (nn.Conv1d, nn.Conv2d, nn.Conv3d)):
+                return len(m.kernel_size) + 1
+            if isinstance(m, (nn.Linear, nn.Embedding, nn.RNNBase)):
+                return None
+        return 3
+
     def logits(self, x: Tensor, batch_size: int = 32) -> Tensor:
         """Float32 logits `[N, K]` of a batch `[N, ...]` as the module takes it, without a graph."""
-        x = x[None] if x.ndim == 3 else x
+        x = x[None] if x.ndim == self._input_axes() else x
         inputs_.check(x)
         with self.session(), torch.no_grad():
             return torch.cat([self.forward(part) for part in x.to(self.device).split(batch_size)])
@@ -172,7 +184,7 @@ class Model:
         except (RuntimeError, ValueError, IndexError) as e:
             if isinstance(e, torch.OutOfMemoryError):
                 raise
-            wrong = self._shape_complaint(x)
+            wrong = self._shape_complaint(x, str(e))
             if wrong is None:
                 raise
             raise ModelError(f"{wrong} The module said: {str(e).splitlines()[0]}") from e
@@ -184,14 +196,16 @@ class Model:
             raise ModelError(f"the model puts out {k} scores but {len(self._classes)} class names were given"
                              + (" (a one-column head is read as two classes)." if k == 2 else "."))
 
-    def _shape_complaint(self, x: Tensor) -> str | None:
+    def _shape_complaint(self, x: Tensor, said: str) -> str | None:
         first = next((m for m in self.net.modules() if isinstance(m, (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear))),
                      None) if isinstance(self.net, nn.Module) else None
         channels = getattr(first, "in_channels", None)
         if channels is not None and x.ndim >= 3 and x.shape[1] != channels:
             return (f"wrong input shape: the input has {x.shape[1]} channels {list(x.shape)}, the model's first "
                     f"convolution takes {channels}.")
-        return f"the model cannot take an input of shape {list(x.shape)} and dtype {x.dtype}."
+        if re.search(r"shape|size|dimension|channel|dtype|scalar type", said, re.IGNORECASE):
+            return f"the model cannot take an input of shape {list(x.shape)} and dtype {x.dtype}."
+        return None
 
     # -- borrowing -------------------------------------------------------------------------------------------
 

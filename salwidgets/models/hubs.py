@@ -58,7 +58,7 @@ def _load_processor(transformers: Any, path: str) -> Any:
 def _load(loader: Callable[..., Any], path: str, what: str) -> Any:
     try:
         return loader(path)
-    except OSError as e:
+    except (OSError, ValueError) as e:
         if Path(path).is_dir():
             raise ModelError(f"the folder {path!r} holds no {what} that transformers can read: {_first_line(e)}") from e
         raise ModelError(f"the {what} {path!r} is neither a local folder nor in the local cache, and the hub cannot be "

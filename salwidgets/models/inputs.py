@@ -14,10 +14,11 @@ from ..errors import InputError
 
 
 def to_batch(inputs: Any, preprocess: Callable[[Any], Any] | None, mean: Sequence[float] | None,
-             std: Sequence[float] | None) -> tuple[Tensor, bool]:
+             std: Sequence[float] | None, axes: int | None = 3) -> tuple[Tensor, bool]:
     """A batch `[N, ...]` and whether ``inputs`` was a single one.
 
     Tensors and float arrays are taken as the model's own input: `[C, H, W]` is one image, `[N, C, H, W]` a batch.
+    axes: how many axes one input has (3 for images); None where the model does not say.
     Paths, PIL images and uint8 arrays `[H, W(, 3|4)]` are pictures: they go through ``preprocess``, or, without
     one, become `[3, H, W]` in [0, 1], normalised by ``mean`` and ``std``.
     Raises `InputError` naming the input's index: NaN or infinite, empty, unreadable, wrong dtype or shape.
@@ -34,15 +35,19 @@ def to_batch(inputs: Any, preprocess: Callable[[Any], Any] | None, mean: Sequenc
     else:
         many = _many_pictures(inputs)
         if many is not None:
-            return to_batch(many, preprocess, mean, std)
+            return to_batch(many, preprocess, mean, std, axes)
         batch = _one(inputs, preprocess, mean, std, "the input")
-        single = batch.ndim <= 3
-        if single:
-            batch = batch[None]
-        elif batch.ndim == 4 and len(batch) == 1:
-            single = True
+        alone = batch.ndim <= (_guess_axes(batch) if axes is None else axes)
+        batch = batch[None] if alone else batch
+        single = alone or len(batch) == 1
     check(batch)
     return batch, single
+
+
+def _guess_axes(x: Tensor) -> int:
+    """Axes of one input for a model without convolutions: `[F]`, or `[1|3, H, W]` where it looks like an image."""
+    image = x.ndim == 3 and x.shape[0] in (1, 3) and min(x.shape[1:]) >= 8
+    return 3 if image or x.ndim == 4 else 1
 
 
 def _many_pictures(inputs: Any) -> list[Any] | None:

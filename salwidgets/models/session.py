@@ -28,6 +28,7 @@ def session(net: Any, device: torch.device, compiled: bool = False) -> Iterator[
         if compiled:
             stack.enter_context(torch.compiler.set_stance("force_eager"))
         if isinstance(net, nn.Module):
+            stack.enter_context(_inference_tensors_replaced(net))
             stack.enter_context(_buffers_kept(net))
             stack.enter_context(_modes_kept(net))
             stack.enter_context(_flags_kept(net))
@@ -49,6 +50,21 @@ def _modes_kept(net: nn.Module) -> Iterator[None]:
             net.train()  # models that override train() to undo what eval() did
         for module, training in modes:
             module.training = training
+
+
+@contextlib.contextmanager
+def _inference_tensors_replaced(net: nn.Module) -> Iterator[None]:
+    # A network built under inference_mode has weights that autograd refuses: lend it copies.
+    kept = [(tensors, name, t) for m in net.modules() for tensors in (m._parameters, m._buffers)
+            for name, t in tensors.items() if t is not None and t.is_inference()]
+    try:
+        for tensors, name, t in kept:
+            copy = t.clone()
+            tensors[name] = nn.Parameter(copy, requires_grad=False) if isinstance(t, nn.Parameter) else copy
+        yield
+    finally:
+        for tensors, name, t in kept:
+            tensors[name] = t
 
 
 @contextlib.contextmanager
