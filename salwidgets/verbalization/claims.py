@@ -1,7 +1,7 @@
 """Is it true? Sentences about a map, from any writer, become claims that are checked against the raw values.
 
-Understood so far: shares at places ("54 % … at the top left"), and the share of opposing evidence ("evidence against
-makes up 31 %"). The figures are recomputed here from the map, pixel by pixel, by other code than the writer's.
+Understood so far: shares at places ("54 % … at the top left"), the share of opposing evidence ("evidence against
+makes up 31 %"), and that nothing speaks for the target. The figures are recomputed here from the map, pixel by pixel, by other code than the writer's.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ _SHARE = r"(?:(less|more) than )?(\d+(?:\.\d+)?) ?%"
 _AT = re.compile(_SHARE + r"(?:(?!\d ?%|\. ).)*?\b(?:at|in|on) the " + _PLACE + r"\b", re.IGNORECASE)
 _HOLDS = re.compile(r"\bthe " + _PLACE + r",? (?:holds|has|carries|contains) " + _SHARE, re.IGNORECASE)
 _AGAINST = re.compile(r"\bagainst (?:\w+ )?makes up " + _SHARE, re.IGNORECASE)
+_NOTHING = re.compile(r"\bnothing (?:that )?speaks for|\bzero everywhere\b", re.IGNORECASE)
 _CELL = {"top": (0, 1), "bottom": (2, 1), "left": (1, 0), "right": (1, 2), "centre": (1, 1), "center": (1, 1),
          "middle": (1, 1), "upper": (0, 1), "lower": (2, 1)}
 _TOLERANCE = 0.0051  # shares are written in whole per cent
@@ -64,6 +65,10 @@ def check_text(text: str, explanation: Explanation) -> list[Claim]:
             total = np.abs(fine).sum()
             share = float(np.maximum(-fine, 0).sum() / total) if total > 0 else 0.0
             found.append(_claim(m.group(0), "opposes", None, _read(m.group(1), m.group(2)), share))
+        for m in _NOTHING.finditer(sentence):
+            part = np.abs(fine) if "zero" in m.group(0).lower() else np.maximum(fine, 0)
+            found.append(Claim(m.group(0), "supports", None, 0.0, float(part.sum()),
+                               "contradicted" if part.any() else "supported"))
         claims += found or [Claim(sentence, "says", None, float("nan"), float("nan"), "not checkable")] \
             if found or _has_figure(sentence) else []
     return claims
