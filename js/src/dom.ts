@@ -44,9 +44,14 @@ export function uid(): string {
   return `salw-${Math.random().toString(36).slice(2, 10)}`;
 }
 
-/** The outermost element of a widget. Notebook shortcuts must not fire while someone works in it. */
-export function root(kind: string, ...children: Child[]): HTMLElement {
-  return h("section", { class: `salw-root salw-${kind}`, "data-lm-suppress-shortcuts": "true" }, ...children);
+/** The outermost element of a widget. Plain keys end here: "d, d" in a view must not delete the notebook's cell. */
+export function root(kind: string, signal: AbortSignal, ...children: Child[]): HTMLElement {
+  const el = h("section", { class: `salw-root salw-${kind}` }, ...children);
+  listen(el, "keydown", (event) => {
+    const runs = event.shiftKey && event.key === "Enter";
+    if (!event.ctrlKey && !event.metaKey && !event.altKey && !runs) event.stopPropagation();
+  }, signal);
+  return el;
 }
 
 /** Run `draw` once before the next frame, however often it is asked for. */

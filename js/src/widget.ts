@@ -21,7 +21,7 @@ export async function render({ model, el, host, signal }: RenderProps): Promise<
     await view(el, model, host, signal);
   } catch (error) {
     const what = error instanceof Error ? error.message : String(error);
-    el.replaceChildren(root("error", h("p", { role: "alert" }, `This view could not be drawn: ${what}. Run its cell again.`)));
+    el.replaceChildren(root("error", signal, h("p", { role: "alert" }, `This view could not be drawn: ${what}. Run its cell again.`)));
   }
 }
 

@@ -1,4 +1,4 @@
-"""Target against foil on a basis: sides, weights, maps, titles; in the browser js/src/{questions,basis}.ts do the same."""
+"""Target against foil on a basis: sides, weights, maps, titles. js/src/{questions,basis}.ts do it in the browser."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ export const mount: Mount = async (el, model, host, signal) => {
   const title = String(model.get("title"));
   const badge = h("span", { class: "salw-badge", hidden: true }, "own scale, not the linked one");
 
-  el.append(root("heatmap",
+  el.append(root("heatmap", signal,
     h("div", { class: "salw-head", role: "heading", "aria-level": 3 }, title),
     h("div", { class: "salw-body" },
       h("div", { class: "salw-left" }, stage.el, h("p", { class: "salw-caption" }, String(model.get("caption"))),
