@@ -68,7 +68,7 @@ export function shareOf(map: Grid, image: Size, box: Box): Share {
   const mass = total.up - total.low;
   return {
     positive: total.up ? inside.up / total.up : null,
-    negative: total.low ? inside.low / total.low : null,
+    negative: total.low ? Math.abs(inside.low / total.low) : null,
     absolute: mass ? (inside.up - inside.low) / mass : null,
     sum: inside.up + inside.low,
   };

@@ -158,7 +158,7 @@ export function createPicker(choices: Choices, walk: (down: boolean) => void, si
         say(b.name, to || (b.down ? "no class below" : "no group above"));
         b.el.disabled = !to;
         const way = b.down ? "down to its most probable child" : "up to its group";
-        b.el.setAttribute("aria-label", to ? `${choices.label} ${way}: ${to}` : `${choices.label}: nothing ${b.down ? "below" : "above"}`);
+        b.el.setAttribute("aria-label", to ? `${choices.label} ${way}: ${to}` : `${choices.label}: ${b.down ? "no class below" : "no group above"}`);
         b.el.title = to;
       }
     },

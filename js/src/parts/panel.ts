@@ -19,7 +19,7 @@ export interface Panel {
 
 export function createPanel(picture: Picture, grid: Size, events: StageEvents, signal: AbortSignal): Panel {
   const stage = createStage(picture, grid, events, signal);
-  const title = h("div", { class: "salw-panel-title", role: "heading", "aria-level": 4 });
+  const title = h("div", { class: "salw-panel-title", role: "heading", "aria-level": 3 });
   const lines = { score: h("p", { class: "salw-score" }), own: h("p", { class: "salw-note" }), cursor: h("p"), region: h("p") };
   const el = h("div", { class: "salw-panel", role: "group" }, title, stage.el,
     h("div", { class: "salw-lines" }, ...Object.values(lines)));

@@ -201,7 +201,7 @@ export const mount: Mount = async (el, model, host, signal) => {
   const note = h("p", { class: "salw-message", role: "status" });
   const badge = h("span", { class: "salw-badge", hidden: true }, "each panel has its own scale");
   const own = h("input", { type: "checkbox" });
-  const heading = h("div", { class: "salw-head", role: "heading", "aria-level": 3 });
+  const heading = h("div", { class: "salw-head", role: "heading", "aria-level": 2 });
   const frame = root("contrast", signal, heading, pickers.el, note,
     h("div", { class: "salw-panels" }, panels.A.el, panels.M.el, panels.B.el, mixer.el),
     h("div", { class: "salw-body salw-below" },

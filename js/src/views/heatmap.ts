@@ -58,7 +58,7 @@ export const mount: Mount = async (el, model, host, signal) => {
   const badge = h("span", { class: "salw-badge", hidden: true }, "own scale, not the linked one");
 
   el.append(root("heatmap", signal,
-    h("div", { class: "salw-head", role: "heading", "aria-level": 3 }, title),
+    h("div", { class: "salw-head", role: "heading", "aria-level": 2 }, title),
     h("div", { class: "salw-body" },
       h("div", { class: "salw-left" }, stage.el, h("p", { class: "salw-caption" }, String(model.get("caption"))),
         bar.el, badge),
