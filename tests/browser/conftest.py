@@ -11,7 +11,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from chromium import chromium, why_not  # noqa: E402
+from chromium import chromium, why_not
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

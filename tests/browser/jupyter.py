@@ -36,13 +36,16 @@ def _free_port() -> int:
 
 @contextmanager
 def jupyterlab(folder: Path, env: dict[str, str] | None = None) -> Iterator[str]:
-    """A JupyterLab server on ``folder``; yields its address. Settings and runtime files live in a folder of their own."""
+    """A JupyterLab server on ``folder``; yields its address. Its settings and runtime files live in a scratch folder."""
     port = _free_port()
     with tempfile.TemporaryDirectory(prefix="salw-lab-") as scratch:
         places = {f"JUPYTER_{name}_DIR": str(Path(scratch) / name.lower()) for name in ("CONFIG", "DATA", "RUNTIME")}
         places |= {"JUPYTERLAB_SETTINGS_DIR": f"{scratch}/settings", "JUPYTERLAB_WORKSPACES_DIR": f"{scratch}/spaces",
                    "IPYTHONDIR": f"{scratch}/ipython",
                    "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))}
+        quiet = Path(scratch, "settings", "@jupyterlab", "apputils-extension", "notification.jupyterlab-settings")
+        quiet.parent.mkdir(parents=True)
+        quiet.write_text('{"fetchNews": "false", "checkForUpdates": false}')  # no question in front of the notebook
         command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1",
                    f"--port={port}", "--ServerApp.port_retries=0", f"--ServerApp.root_dir={folder}",
                    "--IdentityProvider.token=", "--ServerApp.password=", "--expose-app-in-browser",
@@ -105,8 +108,7 @@ def open_notebook(browser: Any, url: str, name: str, *, theme: str = "light", wi
     page.goto(f"{url}/lab/workspaces/w{secrets.token_hex(4)}/tree/{name}?reset")
     page.wait_for_function("() => window.jupyterapp?.shell?.currentWidget?.sessionContext", timeout=timeout * 1000)
     page.evaluate(f"""async () => {{ {_CONTENT} await nb.sessionContext.ready; await nb.revealed; }}""")
-    kernel = "() => window.jupyterapp.shell.currentWidget.sessionContext.session?.kernel?.status === 'idle'"
-    page.wait_for_function(kernel, timeout=timeout * 1000)
+    wait_for_kernel(page, "idle", timeout)
     names = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
     page.evaluate("""async (theme) => {
         const app = window.jupyterapp;
@@ -151,8 +153,14 @@ def run_cell(page: Any, index: int, timeout: float = 30) -> str:
         return now !== null && now !== before && nb.sessionContext.session.kernel.status === "idle"; }}"""
     page.wait_for_function(done, arg=[index, before], timeout=timeout * 1000)
     page.wait_for_timeout(100)
-    return page.evaluate(f"""(i) => {{ {_CELLS}
-        return cells[i].model.outputs.toJSON().map(o => [].concat(o.text ?? o.evalue ?? "").join("")).join(""); }}""", index)
+    text = """o => [].concat(o.text ?? o.evalue ?? "").join("")"""
+    return page.evaluate(f"""(i) => {{ {_CELLS} return cells[i].model.outputs.toJSON().map({text}).join(""); }}""", index)
+
+
+def wait_for_kernel(page: Any, status: str, timeout: float = 30) -> None:
+    """Wait until the kernel is "idle", "busy", ..."""
+    now = "window.jupyterapp.shell.currentWidget.sessionContext.session?.kernel?.status"
+    page.wait_for_function(f"(status) => {now} === status", arg=status, timeout=timeout * 1000)
 
 
 def kernel_status(page: Any) -> str:

@@ -10,7 +10,17 @@ from typing import Any
 import numpy as np
 import pytest
 from chromium import pixels
-from jupyter import interrupt, jupyterlab, kernel_status, open_notebook, run_all, run_cell, start_cell, write_notebook
+from jupyter import (
+    interrupt,
+    jupyterlab,
+    kernel_status,
+    open_notebook,
+    run_all,
+    run_cell,
+    start_cell,
+    wait_for_kernel,
+    write_notebook,
+)
 
 from salwidgets.captions import percent
 
@@ -73,7 +83,7 @@ def test_a_busy_kernel_holds_nothing_up(page: Any) -> None:
     maps = [view.locator(".salw-map").nth(i) for i in range(3)]
     before = [pixels(m) for m in maps]
     start_cell(page, 6)
-    page.wait_for_function("() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.status === 'busy'")
+    wait_for_kernel(page, "busy")
     foil = view.get_by_role("combobox").nth(1)
     foil.click()
     foil.fill("siamese")
@@ -90,7 +100,7 @@ def test_a_busy_kernel_holds_nothing_up(page: Any) -> None:
     page.wait_for_timeout(100)
     assert kernel_status(page) == "busy"
     interrupt(page)
-    page.wait_for_function("() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.status === 'idle'")
+    wait_for_kernel(page, "idle")
     page.wait_for_timeout(1000)  # what was done meanwhile now goes out, one message after the other
     target, chosen, mix, limits = json.loads(run_cell(page, 5))
     assert (target, chosen, mix) == ("dog", "siamese cat", 0.8)

@@ -81,13 +81,14 @@ def test_the_picture_is_not_transposed(opened: Any) -> None:
 
 
 def test_controls_change_scale_and_colour_bar(opened: Any) -> None:
-    e = fakes.explanation()
+    e = fakes.explanation(20, 50)
     page = opened(Heatmap(e, scale=Scale.fit(e.values, **PLAIN)))
     page.get_by_label("Limits").select_option("pixels:99")
     page.get_by_label("Colours", exact=True).select_option("coolwarm")
     settle(page)
     want = Scale.fit(e.values, clip="pixels:99", cmap="coolwarm", **PLAIN)
     np.testing.assert_array_equal(pixels(page.locator(".salw-map")), want.rgba(e.values))
+    assert want.clipped_share(e.values) > 0
     note = page.locator(".salw-colorbar .salw-note").inner_text().replace("\u202f", " ")
     assert note == f"Limits hold 99 % of cells, {percent(want.clipped_share(e.values))} of cells beyond them."
     assert not page.get_by_label("Colours", exact=True).locator("option[value=viridis]").is_visible()
@@ -202,7 +203,8 @@ def test_contrast_walks_the_tree_by_keys_and_takes_shared_classes_out(opened: An
 
 def test_a_group_that_is_not_wholly_there_is_disabled_with_its_reason(opened: Any) -> None:
     page = opened(Contrast(fakes.basis(), "eagle", "car"))
-    assert "“bird” cannot be shown: 1 of its 3 classes is not in this basis." in page.locator(".salw-picker").first.inner_text()
+    said = page.locator(".salw-picker").first.inner_text()
+    assert "“bird” cannot be shown: 1 of its 3 classes is not in this basis." in said
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
