@@ -20,7 +20,7 @@ from .anatomy import VARIANTS
 from .lessons import EVIDENCE, Evidence, Lessons, cover, draw_lessons
 from .nets import NETS, CreatureNet
 
-_SETTINGS = {"cnn": {"epochs": 10, "lr": 4e-3}, "vit": {"epochs": 22, "lr": 1.5e-3}}
+_SETTINGS = {"cnn": {"epochs": 10, "lr": 4e-3}, "vit": {"epochs": 20, "lr": 1.5e-3}}
 _BATCH = 64
 
 
