@@ -49,6 +49,10 @@ export function stageEvents(shared: Shared, image: Size, grid: Size, source: str
     }
   };
   return {
+    cell() {
+      const now = cursor();
+      return now && cellAt(now, image, grid);
+    },
     hover(next) {
       if (!cursor()?.pinned) shared.set("cursor", next && { ...next, pinned: false });
     },

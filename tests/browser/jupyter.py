@@ -36,7 +36,7 @@ def _free_port() -> int:
 
 @contextmanager
 def jupyterlab(folder: Path, env: dict[str, str] | None = None) -> Iterator[str]:
-    """A JupyterLab server on ``folder``; yields its address. Its settings and runtime files live in a scratch folder."""
+    """A JupyterLab server on ``folder``; yields its address. Settings and runtime files live in a scratch folder."""
     port = _free_port()
     with tempfile.TemporaryDirectory(prefix="salw-lab-") as scratch:
         places = {f"JUPYTER_{name}_DIR": str(Path(scratch) / name.lower()) for name in ("CONFIG", "DATA", "RUNTIME")}
@@ -154,7 +154,8 @@ def run_cell(page: Any, index: int, timeout: float = 30) -> str:
     page.wait_for_function(done, arg=[index, before], timeout=timeout * 1000)
     page.wait_for_timeout(100)
     text = """o => [].concat(o.text ?? o.evalue ?? "").join("")"""
-    return page.evaluate(f"""(i) => {{ {_CELLS} return cells[i].model.outputs.toJSON().map({text}).join(""); }}""", index)
+    found = f"cells[i].model.outputs.toJSON().map({text})"
+    return page.evaluate(f"""(i) => {{ {_CELLS} return {found}.join(""); }}""", index)
 
 
 def wait_for_kernel(page: Any, status: str, timeout: float = 30) -> None:

@@ -13,6 +13,8 @@ export interface Picture extends Size {
 }
 
 export interface StageEvents {
+  /** the cursor's cell now, which may be newer than what the last frame drew */
+  cell(): Cell | null;
   hover(cursor: Cursor | null): void;
   /** a box while it is dragged and when it is done; null: a click on the region takes it away */
   brush(box: Box | null): void;
@@ -81,11 +83,10 @@ export function createStage(picture: Picture, grid: Size, events: StageEvents, s
   }, layers);
   drawPicture(below, picture);
   const paintMap = painter(above);
-  let cell: Cell | null = null;
 
   pointer(el, layers, image, grid, events, signal);
   listen(el, "keydown", (event) => {
-    const action = actionFor(event, cell, grid);
+    const action = actionFor(event, events.cell(), grid);
     if (!action) return;
     event.preventDefault();
     event.stopPropagation();
@@ -101,10 +102,7 @@ export function createStage(picture: Picture, grid: Size, events: StageEvents, s
       below.classList.toggle("salw-grey", scale.grey);
       overlay.lines(map, scale, threshold);
     },
-    cursor(cursor) {
-      cell = cursor && cellAt(cursor, image, grid);
-      overlay.cursor(cursor);
-    },
+    cursor: (cursor) => overlay.cursor(cursor),
     selection: (box) => overlay.selection(box),
     view: (box) => zoom(layers, image, box),
     label(text) {
