@@ -6,6 +6,8 @@ import math
 from typing import Any
 
 MINUS = "\N{MINUS SIGN}"
+#: parameters that do not change what a reader sees, or are said elsewhere
+_UNSAID = ("layer", "batch_size", "seed")
 CLASS_BLIND = "Class-blind: this method never looks at the question, so its map is the same for every class."
 
 
@@ -32,11 +34,13 @@ def signed(value: float) -> str:
 
 
 def percent(share: float) -> str:
-    """A share 0..1 in per cent."""
+    """A share 0..1 in per cent; never rounds something down to nothing or up to everything."""
     p = share * 100
     if 0 < p < 0.05:
         return "< 0.1 %"
-    return f"{p:.0f} %" if p >= 9.95 else f"{p:.1f} %"
+    if 99.95 <= p < 100:
+        return "> 99.9 %"
+    return f"{p:.0f} %" if 9.95 <= p < 99.5 or p == 100 else f"{p:.1f} %"
 
 
 def title(explanation: Any) -> str:
@@ -90,7 +94,8 @@ def caption(source: Any, cells: tuple[int, ...], pixels: tuple[int, ...]) -> str
     if layer:
         parts.append(f"layer {layer}")
     params = getattr(source, "params", None) or {}
-    simple = [f"{k} {v}" for k, v in params.items() if k != "layer" and isinstance(v, (int, float, str)) and v != ""]
+    simple = [f"{k.replace('_', ' ')} {v}" for k, v in params.items()
+              if k not in _UNSAID and isinstance(v, (int, float, str)) and v != ""]
     parts.extend(simple[:4])
     grid = f"{cells[0]} × {cells[1]} cells"
     parts.append(grid if tuple(cells) == tuple(pixels) else f"{grid} on {pixels[0]} × {pixels[1]} pixels")

@@ -23,7 +23,8 @@ export function percent(share: number | null): string {
   const p = share * 100;
   if (p > 0 && p < 0.05) return "< 0.1\u202f%";
   if (p < 100 && p >= 99.95) return "> 99.9\u202f%";
-  return `${p >= 9.95 ? p.toFixed(0) : p.toFixed(1)}\u202f%`;
+  const whole = p >= 9.95 && (p < 99.5 || p === 100);
+  return `${whole ? p.toFixed(0) : p.toFixed(1)}\u202f%`;
 }
 
 export function quoted(name: string): string {

@@ -208,7 +208,7 @@ describe("an exported page", () => {
     start(document);
     await frame();
     expect(place.querySelector(".salw-head")?.textContent).toContain("husky");
-    expect(place.querySelectorAll("canvas").length).toBe(3);
+    expect(place.querySelectorAll("canvas").length).toBe(4);
   });
   it("names a model that is missing", async () => {
     await expect(createHost({}).getModel("anywidget:x")).rejects.toThrow("holds no model x");

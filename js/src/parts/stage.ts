@@ -49,6 +49,14 @@ function drawPicture(canvas: HTMLCanvasElement, picture: Picture): void {
   context(canvas).putImageData(image, 0, 0);
 }
 
+/** The picture as it is, small, beside its grey twin under the map. */
+export function createThumbnail(picture: Picture): HTMLElement {
+  const canvas = h("canvas", { class: "salw-thumb", width: picture.cols, height: picture.rows, role: "img",
+    "aria-label": "The picture without a map", style: `aspect-ratio: ${picture.cols} / ${picture.rows}` });
+  drawPicture(canvas, picture);
+  return canvas;
+}
+
 /** Paints maps of one size, keeping its buffers: nothing is allocated per frame. */
 function painter(canvas: HTMLCanvasElement): (map: Grid, scale: ScaleState, threshold: number) => void {
   const ctx = context(canvas);

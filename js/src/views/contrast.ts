@@ -10,6 +10,7 @@ import { factList, noticeList, type Fact } from "../parts/facts";
 import { createMixer } from "../parts/mixer";
 import { createPanel, type Panel } from "../parts/panel";
 import { createLive } from "../parts/readout";
+import { createThumbnail } from "../parts/stage";
 import { childOf, closedAbove, mixTitle, parentOf, probability, type TreeNode } from "../questions";
 import { refit } from "../scale";
 import { connect, type Shared } from "../shared";
@@ -202,7 +203,7 @@ export const mount: Mount = async (el, model, host, signal) => {
   const badge = h("span", { class: "salw-badge", hidden: true }, "each panel has its own scale");
   const own = h("input", { type: "checkbox" });
   const heading = h("div", { class: "salw-head", role: "heading", "aria-level": 2 });
-  const frame = root("contrast", signal, heading, pickers.el, note,
+  const frame = root("contrast", signal, heading, h("div", { class: "salw-beside" }, pickers.el, createThumbnail(pictureOf(model.get("picture")))), note,
     h("div", { class: "salw-panels" }, panels.A.el, panels.M.el, panels.B.el, mixer.el),
     h("div", { class: "salw-body salw-below" },
       h("div", { class: "salw-left" }, bar.el, badge, h("p", { class: "salw-caption" }, String(model.get("caption"))),

@@ -6,7 +6,7 @@ import { createColorBar } from "../parts/colorbar";
 import { createControls } from "../parts/controls";
 import { factList, noticeList, type Fact } from "../parts/facts";
 import { createLive, createReadout, cursorInWords, regionInWords } from "../parts/readout";
-import { createStage, type Picture } from "../parts/stage";
+import { createStage, createThumbnail, type Picture } from "../parts/stage";
 import { withLimits } from "../scale";
 import { connect, type Shared, type Trait } from "../shared";
 import type { Cursor, Grid, Mount, ScaleState, Selection } from "../types";
@@ -55,7 +55,7 @@ export const mount: Mount = async (el, model, host, signal) => {
   const picture = pictureOf(model.get("picture"));
   const { live, words, stage, bar, controls, readout, table } = parts(shared, map, picture, String(model.get("source")), signal);
   const title = String(model.get("title"));
-  const badge = h("span", { class: "salw-badge", hidden: true }, "own scale, not the linked one");
+  const badge = h("span", { class: "salw-badge", hidden: true }, "scale not shared with all linked views");
 
   el.append(root("heatmap", signal,
     h("div", { class: "salw-head", role: "heading", "aria-level": 2 }, title),
@@ -63,7 +63,8 @@ export const mount: Mount = async (el, model, host, signal) => {
       h("div", { class: "salw-left" }, stage.el, h("p", { class: "salw-caption" }, String(model.get("caption"))),
         bar.el, badge),
       h("div", { class: "salw-side" },
-        noticeList(model.get("notices") as string[]), factList(model.get("facts") as Fact[]), readout.el,
+        noticeList(model.get("notices") as string[]),
+        h("div", { class: "salw-beside" }, factList(model.get("facts") as Fact[]), createThumbnail(picture)), readout.el,
         controls.el, table.el, keyHelp())),
     live.el));
   stage.label(`Map for the question: ${title}`);
