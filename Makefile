@@ -1,0 +1,51 @@
+# `make demo` and `make test` set everything up on a fresh machine (Python 3.11+, Node 20).
+PYTHON ?= python3
+BIN := .venv/bin
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: demo test lab bench tables check notebooks clean help
+
+help:
+	@echo "make demo    set up, explain one creature, write out/demo.html and out/demo.pdf"
+	@echo "make test    set up and run every check"
+	@echo "make lab     open JupyterLab on the quickstart"
+	@echo "make bench   print the benchmark table"
+	@echo "make tables  remake the tables in docs/"
+
+demo: .venv/ready
+	$(BIN)/salwidgets demo --html out/demo.html
+
+lab: .venv/ready
+	mkdir -p out && cd out && ../$(BIN)/salwidgets demo
+
+test: check
+	$(BIN)/python -m pytest
+
+check: .venv/ready js/node_modules/ready
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	cd js && npm run --silent typecheck && npm run --silent test && npm run --silent check
+
+bench: .venv/ready
+	$(BIN)/python -m benchmarks
+
+tables: .venv/ready
+	$(BIN)/python -m benchmarks.truth docs/truth.md
+	$(BIN)/python -m benchmarks.agreement docs/agreement.md
+
+notebooks: .venv/ready
+	$(BIN)/python tests/notebooks/make.py
+
+.venv/ready: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; set PYTHON=..."; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+js/node_modules/ready: js/package-lock.json
+	cd js && npm ci --no-audit --no-fund --loglevel=error
+	touch $@
+
+clean:
+	rm -rf .venv js/node_modules out build dist
