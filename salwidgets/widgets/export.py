@@ -30,7 +30,7 @@ _PAGE = """<!doctype html>
 </head>
 <body>
 <main>
-<h1>{title}</h1>
+<h1{quiet}>{title}</h1>
 {body}
 </main>
 <script type="application/json" id="salw-state">{state}</script>
@@ -53,6 +53,7 @@ body { margin: 0; background: var(--jp-layout-color0); color: var(--jp-ui-font-c
   font: 16px/1.55 system-ui, -apple-system, "Segoe UI", "Noto Sans", "Liberation Sans", sans-serif; }
 main { max-width: 1080px; margin: 0 auto; padding: 32px 20px 64px; }
 h1 { font-size: 27px; line-height: 1.25; margin: 0 0 16px; text-wrap: balance; }
+h1.salw-quiet { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
 h2 { font-size: 20px; line-height: 1.3; margin: 48px 0 8px; }
 main .salw-root { margin-inline: -2px; width: calc(100% + 4px); }
 p.salw-text { max-width: 68ch; margin: 0 0 14px; }
@@ -80,7 +81,7 @@ def save_page(sections: Sequence[Section], path: str | Path, *, title: str = "Ex
     if not body:
         raise InputError("the page would be empty: give at least one view or a paragraph.")
     text = _PAGE.format(
-        policy=_POLICY, title=html.escape(title), css=_bundle("widget.css"), page_css=_PAGE_CSS, body="\n".join(body),
+        policy=_POLICY, quiet=_quiet(sections, title), title=html.escape(title), css=_bundle("widget.css"), page_css=_PAGE_CSS, body="\n".join(body),
         state=script_safe(page_state(views)), script=_bundle("page.js").replace("</script", "<\\/script"))
     target = Path(path)
     try:
@@ -119,6 +120,12 @@ def _section(section: Any) -> tuple[str, str | Sequence[str], View | None]:
         raise InputError("a section is a view or (heading, paragraph, view or None); "
                          f"got {type(section).__name__}.")
     return section
+
+
+def _quiet(sections: Sequence[Section], title: str) -> str:
+    """A page of one view has its question as title; it is not shown twice, but screen readers still find it."""
+    alone = len(sections) == 1 and isinstance(sections[0], View) and sections[0].heading == title
+    return ' class="salw-quiet"' if alone else ""
 
 
 def _paragraph(text: str) -> str:
