@@ -57,6 +57,7 @@ export function stageEvents(shared: Shared, image: Size, grid: Size, source: str
       if (!cursor()?.pinned) shared.set("cursor", next && { ...next, pinned: false });
     },
     brush: select,
+    done: spoken,
     action(action) {
       act(action);
       spoken();

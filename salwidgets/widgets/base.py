@@ -49,6 +49,8 @@ class View(anywidget.AnyWidget):
     def __init__(self, *, scale: Scale, link: Link | None, image: NDArray[np.uint8], **traits: Any) -> None:
         if link is not None and not isinstance(link, Link):
             raise InputError(f"link= takes the Link that sw.link() returned, not {type(link).__name__}.")
+        if not isinstance(scale, Scale):
+            raise InputError(f"scale must be a salwidgets Scale, not {type(scale).__name__}; see Scale.fit(map).")
         self._image = image
         self._ties: dict[str, Any] = {}
         shared = link or Link(scale)

@@ -29,6 +29,7 @@ class Contrast(View):
 
     evidence_or_basis: what `salwidgets.prepare` returned, of a method linear in the question, or its `Basis`.
     target, foil: class names, class indices, group names or lists of them; by default the two most probable classes.
+    scale: a `Scale` that holds whatever is compared; by default one is fitted on A, B and A - B, again for each question.
     index: which input of the basis. classes: the classes to make the basis for (only with evidence).
 
     The panels show A, B and min(1, 2(1-mix)) A - min(1, 2 mix) B. Traits ``target``, ``foil`` (names), ``mix`` (0..1),
@@ -53,6 +54,8 @@ class Contrast(View):
                  classes: Sequence[Any] | None = None, scale: Scale | None = None, link: Link | None = None) -> None:
         basis = _basis(evidence_or_basis, classes)
         self.basis, self.index = basis, _index(basis, index)
+        if isinstance(scale, Scale):
+            scale = scale.changed(fixed=True)  # a scale that was asked for holds, whatever is compared
         self._maps = np.asarray(basis.maps[self.index], np.float32)
         all_logits = np.asarray(basis.logits[self.index], np.float64)
         self._logits = all_logits[np.asarray(basis.rows)].astype(np.float32)
@@ -60,10 +63,13 @@ class Contrast(View):
         a, b = self._start(target, foil)
         image = np.asarray(basis.images[self.index])
         pair = pair_of(self._maps, self._logits, a, b)
+        if not np.isfinite(all_logits).all():
+            raise InputError(f"the scores of input {self.index} hold NaN or infinity; explain an input the model can "
+                             "score.")
         peak = float(all_logits.max())
         self._ready = False
         super().__init__(
-            scale=scale or Scale.fit(*_three(pair)), link=link, image=image, _view="contrast",
+            scale=Scale.fit(*_three(pair)) if scale is None else scale, link=link, image=image, _view="contrast",
             maps=pack(self._maps, "float32"), picture=pack(image, "uint8"), logits=pack(self._logits, "float32"),
             log_total=peak + float(np.log(np.exp(all_logits - peak).sum())),
             activation=str(getattr(basis, "activation", "softmax")), nodes=[n.to_state() for n in self._nodes.all],

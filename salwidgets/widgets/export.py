@@ -81,7 +81,8 @@ def save_page(sections: Sequence[Section], path: str | Path, *, title: str = "Ex
     if not body:
         raise InputError("the page would be empty: give at least one view or a paragraph.")
     text = _PAGE.format(
-        policy=_POLICY, quiet=_quiet(sections, title), title=html.escape(title), css=_bundle("widget.css"), page_css=_PAGE_CSS, body="\n".join(body),
+        policy=_POLICY, quiet=_quiet(sections, title), title=html.escape(title), css=_bundle("widget.css"),
+        page_css=_PAGE_CSS, body="\n".join(body),
         state=script_safe(page_state(views)), script=_bundle("page.js").replace("</script", "<\\/script"))
     target = Path(path)
     try:

@@ -41,11 +41,9 @@ class Heatmap(View):
 
     def __init__(self, explanation: Explanation, *, scale: Scale | None = None, link: Link | None = None) -> None:
         values, image = _checked(explanation)
-        if scale is not None and not isinstance(scale, Scale):
-            raise InputError(f"scale must be a salwidgets Scale, not {type(scale).__name__}; see Scale.fit(map).")
         self.explanation = explanation
         super().__init__(
-            scale=scale or Scale.fit(values), link=link, image=image, _view="heatmap",
+            scale=Scale.fit(values) if scale is None else scale, link=link, image=image, _view="heatmap",
             map=pack(values, "float32"), picture=pack(image, "uint8"), title=title(explanation),
             caption=caption(explanation, values.shape, image.shape[:2]), facts=facts(explanation),
             notices=notices(explanation))

@@ -1,7 +1,6 @@
 """A real JupyterLab for tests: server on a free port, notebook open in Chromium, both shut down whatever happens.
 
->>> with jupyterlab(folder) as url, chromium() as browser:      # doctest: +SKIP
-...     page = open_notebook(browser, url, "quickstart.ipynb")
+>>> with notebook(Path("notebooks/quickstart.ipynb")) as page:      # doctest: +SKIP
 ...     assert run_all(page, timeout=120) == []
 """
 
@@ -9,6 +8,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
@@ -116,6 +116,19 @@ def open_notebook(browser: Any, url: str, name: str, *, theme: str = "light", wi
         if (!app.shell.leftCollapsed) app.shell.collapseLeft();
     }""", names[theme])
     return page
+
+
+@contextmanager
+def notebook(path: Path, *, theme: str = "light", env: dict[str, str] | None = None) -> Iterator[Any]:
+    """Server, browser and page for one notebook file, all gone afterwards; the file itself is run on a copy."""
+    from chromium import chromium
+
+    with tempfile.TemporaryDirectory(prefix="salw-notebook-") as folder:
+        shutil.copy(path, folder)
+        with jupyterlab(Path(folder), env) as url, chromium() as browser:
+            page = open_notebook(browser, url, path.name, theme=theme)
+            yield page
+            page.context.close()
 
 
 def run_all(page: Any, timeout: float = 120) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,14 @@ def page(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any
         found.wait_for_timeout(500)
         yield found
         found.context.close()
+
+
+@contextmanager
+def notebook_in(browser: Any, path: Path) -> Iterator[Any]:
+    with jupyterlab(path.parent) as url:
+        page = open_notebook(browser, url, path.name)
+        yield page
+        page.context.close()
 
 
 def drag(page: Any, stage: Any, start: tuple[float, float], end: tuple[float, float]) -> None:
@@ -131,6 +140,26 @@ def test_notebook_keys_stay_out_of_the_view(page: Any) -> None:
     page.wait_for_timeout(200)
     assert page.locator(".jp-Notebook .jp-Cell").count() == count
     assert "column" in page.locator(".salw-heatmap .salw-readout dd").first.inner_text()
+
+
+def test_a_dead_kernel_is_a_normal_state(browser: Any, tmp_path: Path) -> None:
+    path = write_notebook(tmp_path / "dead.ipynb", [CELLS[0], CELLS[3]])
+    with notebook_in(browser, path) as page:
+        assert run_all(page, 60) == []
+        page.wait_for_selector(".salw-contrast .salw-map")
+        page.evaluate("async () => { await window.jupyterapp.shell.currentWidget.sessionContext.shutdown(); }")
+        page.wait_for_timeout(500)
+        middle = page.locator(".salw-contrast .salw-map").nth(1)
+        before = pixels(middle)
+        page.locator(".salw-mixer input").fill("1")
+        page.wait_for_timeout(100)
+        assert not np.array_equal(before, pixels(middle))
+        page.locator(".salw-contrast .salw-stage").first.focus()
+        for key in ("u", "Home", "Shift+ArrowRight"):
+            page.keyboard.press(key)
+        page.wait_for_timeout(100)
+        assert page.locator(".salw-head").inner_text() == "Why “dog” rather than “wolf”?"
+        assert "columns 0–20" in page.locator(".salw-lines").first.inner_text()
 
 
 def test_the_whole_notebook_runs(page: Any) -> None:

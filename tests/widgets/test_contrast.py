@@ -65,6 +65,21 @@ def test_one_scale_fits_all_three_and_follows_the_question() -> None:
     assert view.scale == Scale.fit(*view.shown_maps(), opacity=0.5)
 
 
+def test_a_scale_that_was_asked_for_holds() -> None:
+    view = Contrast(fakes.basis(), "husky", "wolf", scale=Scale.fit([[-9.0, 9.0]], clip="max"))
+    view.foil = "car"
+    assert view.scale.limits == (-9, 9)
+    with pytest.raises(InputError, match="Scale"):
+        Contrast(fakes.basis(), scale="max")
+
+
+def test_scores_that_are_no_numbers_are_an_input_error() -> None:
+    basis = fakes.basis()
+    basis.logits[0, 3] = np.nan
+    with pytest.raises(InputError, match="NaN"):
+        Contrast(basis)
+
+
 def test_groups_with_missing_members_are_closed_with_a_reason() -> None:
     view = Contrast(fakes.basis())
     states = {n["name"]: n for n in view.nodes}

@@ -19,6 +19,8 @@ export interface StageEvents {
   /** a box while it is dragged and when it is done; null: a click on the region takes it away */
   brush(box: Box | null): void;
   action(action: Action): void;
+  /** a drag is over */
+  done(): void;
 }
 
 export interface Stage {
@@ -163,7 +165,8 @@ function pointer(el: HTMLElement, layers: HTMLElement, image: Size, grid: Size, 
     events.brush(boxOf(start, cell, image, grid));
   }, signal);
   const end = (event: PointerEvent) => {
-    if (start && !moved && event.type === "pointerup") events.action({ kind: "select" });
+    if (start && moved) events.done();
+    else if (start && event.type === "pointerup") events.action({ kind: "select" });
     start = null;
   };
   listen(el, "pointerup", end, signal);

@@ -243,7 +243,6 @@ export const mount: Mount = async (el, model, host, signal) => {
   const drawView = () => [panels.A, panels.M, panels.B].forEach((panel) => panel.stage.view(shared.get("view")));
   const touch = () => drawing.touchAll();
   watch(shared, { scale: drawAll, threshold: drawAll, cursor: touch, selection: touch, view: drawView }, signal);
-  drawing.ask();
   [drawAll, drawView].forEach((draw) => draw());
 };
 
