@@ -98,7 +98,7 @@ def train(name: str, seed: int, n: int, epochs: int) -> CreatureNet:
         for rows in torch.split(order, _BATCH):
             loss = loss_of(pupil, lessons, rows, evidence, generator)
             optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             nn.utils.clip_grad_norm_(pupil.parameters(), 2.0)
             optimiser.step()
             schedule.step()
