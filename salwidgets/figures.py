@@ -196,7 +196,9 @@ def _bar_note(scale: Scale, maps: Sequence[NDArray[np.float32]]) -> str:
     values = np.concatenate([np.ravel(m) for m in maps])
     clipped, missing = scale.clipped_share(values), int(np.isnan(values).sum())
     text = f"Limits {rule.get(kind, 'given')}, {percent(clipped) + ' of cells' if clipped else 'none'} beyond them"
-    return text + (f", {missing} cells are no number (hatched)." if missing else ".")
+    infinite = int(np.isinf(values).sum())
+    text += f", {missing} {'cell is' if missing == 1 else 'cells are'} no number (hatched)" if missing else ""
+    return text + (f", {infinite} {'cell is' if infinite == 1 else 'cells are'} infinite." if infinite else ".")
 
 
 def _scores(explanation: Explanation) -> str:

@@ -7,6 +7,33 @@ import type { Box, Cursor, Selection, Size } from "./types";
 
 const MOST_THRESHOLD = 0.95;
 
+interface Hands {
+  move(cell: Cell, extend: boolean): void;
+  selectCell(): void;
+  clear(): void;
+  box(): Box | null;
+}
+
+function act(shared: Shared, action: Action, hands: Hands): void {
+  switch (action.kind) {
+    case "move": return hands.move(action.cell, action.extend);
+    case "select": return hands.selectCell();
+    case "pin": {
+      const now = shared.get<Cursor | null>("cursor");
+      return shared.set("cursor", now && { ...now, pinned: !now.pinned });
+    }
+    case "clear":
+      hands.clear();
+      return shared.set("cursor", null);
+    case "threshold": {
+      const next = Math.round((shared.get<number>("threshold") + action.by) * 100) / 100;
+      return shared.set("threshold", Math.min(MOST_THRESHOLD, Math.max(0, next)));
+    }
+    case "zoom": return shared.set("view", hands.box());
+    case "unzoom": return shared.set("view", null);
+  }
+}
+
 /** Events of a stage that shows `grid` over `image`. `spoken` is told after keys, for the live region. */
 export function stageEvents(shared: Shared, image: Size, grid: Size, source: string, spoken: () => void): StageEvents {
   const cursor = () => shared.get<Cursor | null>("cursor");
@@ -29,25 +56,6 @@ export function stageEvents(shared: Shared, image: Size, grid: Size, source: str
     const one = boxOf(cell, cell, image, grid);
     select(same(box(), one) ? null : one);
   };
-  const act = (action: Action) => {
-    switch (action.kind) {
-      case "move": return move(action.cell, action.extend);
-      case "select": return selectCell();
-      case "pin": {
-        const now = cursor();
-        return shared.set("cursor", now && { ...now, pinned: !now.pinned });
-      }
-      case "clear":
-        select(null);
-        return shared.set("cursor", null);
-      case "threshold": {
-        const next = Math.round((shared.get<number>("threshold") + action.by) * 100) / 100;
-        return shared.set("threshold", Math.min(MOST_THRESHOLD, Math.max(0, next)));
-      }
-      case "zoom": return shared.set("view", box());
-      case "unzoom": return shared.set("view", null);
-    }
-  };
   return {
     cell() {
       const now = cursor();
@@ -59,7 +67,7 @@ export function stageEvents(shared: Shared, image: Size, grid: Size, source: str
     brush: select,
     done: spoken,
     action(action) {
-      act(action);
+      act(shared, action, { move, selectCell, clear: () => select(null), box });
       spoken();
     },
   };

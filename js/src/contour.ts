@@ -13,8 +13,7 @@ const EDGES: readonly (readonly (readonly [number, number])[])[] = [
 export function contour(map: Grid, image: Size, level: number): string {
   const { rows, cols, data } = map;
   const at = (r: number, c: number): number => {
-    const v = data[Math.min(rows - 1, Math.max(0, r)) * cols + Math.min(cols - 1, Math.max(0, c))] as number;
-    return Number.isNaN(v) ? -Infinity : v;
+    return data[Math.min(rows - 1, Math.max(0, r)) * cols + Math.min(cols - 1, Math.max(0, c))] as number;
   };
   const x = (c: number) => Math.min(image.cols, Math.max(0, ((c + 0.5) * image.cols) / cols));
   const y = (r: number) => Math.min(image.rows, Math.max(0, ((r + 0.5) * image.rows) / rows));
@@ -22,6 +21,7 @@ export function contour(map: Grid, image: Size, level: number): string {
   for (let r = -1; r < rows; r++) {
     for (let c = -1; c < cols; c++) {
       const corner = [at(r, c), at(r, c + 1), at(r + 1, c + 1), at(r + 1, c)] as [number, number, number, number];
+      if (corner.some(Number.isNaN)) continue; // nothing is known there, so no line is drawn
       const pattern = corner.reduce((bits, v, i) => bits | (v >= level ? 1 << i : 0), 0);
       for (const [from, to] of EDGES[pattern] ?? []) {
         const [a, b] = [crossing(from, r, c, corner, level), crossing(to, r, c, corner, level)];

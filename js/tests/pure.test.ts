@@ -135,6 +135,7 @@ describe("contour", () => {
   it("is empty where the level is not crossed, and survives NaN and infinity", () => {
     expect(contour(grid([1, 1, 1, 1], 2, 2), image, 0.5)).toBe("");
     expect(contour(grid([NaN, Infinity, 0, 1], 2, 2), image, 0.5)).not.toContain("NaN");
+    expect(contour(grid([NaN, NaN, 0, 1], 2, 2), image, -1)).toBe("");
   });
 });
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import fakes
 import numpy as np
-from chromium import Watched, chromium
+from chromium import chromium
 
 from salwidgets.widgets import Contrast
 
@@ -72,8 +72,6 @@ def measure_frames(size: int = 224, classes: int = 12, frames: int = 120, browse
     return {"median_ms": float(np.median(times)), "p95_ms": float(np.percentile(times, 95)),
             "max_ms": float(times.max()), "median_gap_ms": float(np.median(found["gaps"])), "frames": float(frames)}
 
-
-__all__ = ["Watched", "measure_frames"]
 
 if __name__ == "__main__":
     print(measure_frames())

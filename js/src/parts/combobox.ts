@@ -36,16 +36,21 @@ interface ListState {
   open: boolean;
 }
 
-export function createCombobox(choices: Choices, signal: AbortSignal): Combobox {
-  const id = uid();
+function elements(id: string, label: string) {
   const input = h("input", {
     id: `${id}-input`, type: "text", role: "combobox", autocomplete: "off", spellcheck: "false",
     "aria-expanded": "false", "aria-controls": `${id}-list`, "aria-autocomplete": "list",
   });
-  const list = h("ul", { id: `${id}-list`, role: "listbox", "aria-label": `${choices.label}: classes and groups`, hidden: true });
+  const list = h("ul", { id: `${id}-list`, role: "listbox", "aria-label": `${label}: classes and groups`, hidden: true });
   const none = h("p", { class: "salw-none", hidden: true }, "No class or group is called so.");
   const el = h("div", { class: "salw-combobox" },
-    h("label", { for: `${id}-input` }, choices.label), h("div", { class: "salw-combobox-box" }, input, list, none));
+    h("label", { for: `${id}-input` }, label), h("div", { class: "salw-combobox-box" }, input, list, none));
+  return { input, list, none, el };
+}
+
+export function createCombobox(choices: Choices, signal: AbortSignal): Combobox {
+  const id = uid();
+  const { input, list, none, el } = elements(id, choices.label);
   const state: ListState = { found: [], active: -1, chosen: -1, open: false };
 
   const mark = () => {

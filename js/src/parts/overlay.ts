@@ -14,9 +14,11 @@ export interface Overlay {
 
 const HATCHED_AT_MOST = 4096; // a grey cell still marks the rest
 
-function hatching(id: string): SVGElement {
-  const pattern = svg("pattern", { id, width: 6, height: 6, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" },
-    svg("line", { x1: 0, y1: 0, x2: 0, y2: 6, class: "salw-hatch" }));
+/** Lines about 60 to the longer side, whatever the size of the image in pixels. */
+function hatching(id: string, image: Size): SVGElement {
+  const gap = Math.max(image.rows, image.cols) / 60;
+  const pattern = svg("pattern", { id, width: gap, height: gap, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" },
+    svg("line", { x1: 0, y1: 0, x2: 0, y2: gap, class: "salw-hatch", "stroke-width": gap / 2 }));
   return svg("defs", {}, pattern);
 }
 
@@ -42,7 +44,7 @@ export function createOverlay(image: Size, grid: Size): Overlay {
   const region = twice("rect", "region");
   const cell = twice("rect", "cell");
   const el = svg("svg", { viewBox: `0 0 ${image.cols} ${image.rows}`, preserveAspectRatio: "none", "aria-hidden": "true" },
-    hatching(hatch), missing, ...positive, ...negative, ...region, ...cell);
+    hatching(hatch, image), missing, ...positive, ...negative, ...region, ...cell);
   const y = image.rows / grid.rows;
   const x = image.cols / grid.cols;
   const boxAt = ({ r, c }: Cell): Box => [r * y, c * x, (r + 1) * y, (c + 1) * x];

@@ -51,10 +51,14 @@ function drawPicture(canvas: HTMLCanvasElement, picture: Picture): void {
   context(canvas).putImageData(image, 0, 0);
 }
 
+function ratio(size: Size): string {
+  return `aspect-ratio: ${size.cols} / ${size.rows}; --salw-ratio: ${size.cols / size.rows}`;
+}
+
 /** The picture as it is, small, beside its grey twin under the map. */
 export function createThumbnail(picture: Picture): HTMLElement {
   const canvas = h("canvas", { class: "salw-thumb", width: picture.cols, height: picture.rows, role: "img",
-    "aria-label": "The picture without a map", style: `aspect-ratio: ${picture.cols} / ${picture.rows}` });
+    "aria-label": "The picture without a map", style: ratio(picture) });
   drawPicture(canvas, picture);
   return canvas;
 }
@@ -89,7 +93,7 @@ export function createStage(picture: Picture, grid: Size, events: StageEvents, s
   const layers = h("div", { class: "salw-layers" }, below, above, overlay.el);
   const el = h("div", {
     class: "salw-stage", tabindex: 0, role: "application", "aria-roledescription": "map",
-    style: `aspect-ratio: ${image.cols} / ${image.rows}; --salw-ratio: ${image.cols / image.rows}`,
+    style: ratio(image),
   }, layers);
   drawPicture(below, picture);
   const paintMap = painter(above);

@@ -187,6 +187,34 @@ class Drawing {
   }
 }
 
+/** Everything around the panels, laid out once. */
+function layout(model: Model, shared: Shared, asked: Asked, panels: Panels, live: HTMLElement, signal: AbortSignal) {
+  const picture = pictureOf(model.get("picture"));
+  const own = h("input", { type: "checkbox" });
+  const parts = {
+    own,
+    pickers: createPickers(asked, signal),
+    mixer: createMixer((mix) => asked.set({ mix }), signal),
+    bar: createColorBar(),
+    controls: scaleControls(shared, signal),
+    table: createAlternative(picture, signal),
+    note: h("p", { class: "salw-message", role: "status" }),
+    badge: h("span", { class: "salw-badge", hidden: true }, "each panel has its own scale"),
+    heading: h("div", { class: "salw-head", role: "heading", "aria-level": 2 }),
+  };
+  const caption = h("p", { class: "salw-caption" }, String(model.get("caption")));
+  const frame = root("contrast", signal, parts.heading,
+    h("div", { class: "salw-beside" }, parts.pickers.el, createThumbnail(picture)), parts.note,
+    h("div", { class: "salw-panels" }, panels.A.el, panels.M.el, panels.B.el, parts.mixer.el),
+    h("div", { class: "salw-body salw-below" },
+      h("div", { class: "salw-left" }, parts.bar.el, parts.badge, caption,
+        noticeList(model.get("notices") as string[]), factList(model.get("facts") as Fact[])),
+      h("div", { class: "salw-side" }, parts.controls.el,
+        h("label", { class: "salw-tick" }, own, "a scale of its own for each panel"), parts.table.el, keyHelp(KEYS))),
+    live);
+  return { ...parts, frame };
+}
+
 export const mount: Mount = async (el, model, host, signal) => {
   const shared = await connect(model, host, signal);
   if (signal.aborted) return;
@@ -194,41 +222,25 @@ export const mount: Mount = async (el, model, host, signal) => {
   const live = createLive();
   const panels = createPanels(shared, model, asked.basis, live, signal);
   const drawing = new Drawing(shared, asked, panels);
-  const pickers = createPickers(asked, signal);
-  const mixer = createMixer((mix) => asked.set({ mix }), signal);
-  const bar = createColorBar();
-  const controls = scaleControls(shared, signal);
-  const table = createAlternative(pictureOf(model.get("picture")), signal);
-  const note = h("p", { class: "salw-message", role: "status" });
-  const badge = h("span", { class: "salw-badge", hidden: true }, "each panel has its own scale");
-  const own = h("input", { type: "checkbox" });
-  const heading = h("div", { class: "salw-head", role: "heading", "aria-level": 2 });
-  const frame = root("contrast", signal, heading, h("div", { class: "salw-beside" }, pickers.el, createThumbnail(pictureOf(model.get("picture")))), note,
-    h("div", { class: "salw-panels" }, panels.A.el, panels.M.el, panels.B.el, mixer.el),
-    h("div", { class: "salw-body salw-below" },
-      h("div", { class: "salw-left" }, bar.el, badge, h("p", { class: "salw-caption" }, String(model.get("caption"))),
-        noticeList(model.get("notices") as string[]), factList(model.get("facts") as Fact[])),
-      h("div", { class: "salw-side" }, controls.el,
-        h("label", { class: "salw-tick" }, own, "a scale of its own for each panel"), table.el, keyHelp(KEYS))),
-    live.el);
-  el.append(frame);
-  viewKeys(frame, asked, signal);
+  const parts = layout(model, shared, asked, panels, live.el, signal);
+  el.append(parts.frame);
+  viewKeys(parts.frame, asked, signal);
 
   const drawMix = () => {
     drawing.mixture();
-    say(heading, mixTitle(asked.name("target"), asked.name("foil"), 0.5));
-    mixer.draw(asked.mix, asked.name("target"), asked.name("foil"), drawing.same);
-    bar.draw(shared.get("scale"), shared.get("threshold"), drawing.maps);
-    table.draw(drawing.maps[1] as Grid);
+    say(parts.heading, mixTitle(asked.name("target"), asked.name("foil"), 0.5));
+    parts.mixer.draw(asked.mix, asked.name("target"), asked.name("foil"), drawing.same);
+    parts.bar.draw(shared.get("scale"), shared.get("threshold"), drawing.maps);
+    parts.table.draw(drawing.maps[1] as Grid);
   };
   const drawAll = () => {
     drawing.sides();
     drawMix();
-    controls.draw(shared.get("scale"), shared.get("threshold"));
-    show(bar.el, !drawing.ownScales);
-    show(badge, drawing.ownScales);
-    say(note, drawing.note);
-    pickers.draw();
+    parts.controls.draw(shared.get("scale"), shared.get("threshold"));
+    show(parts.bar.el, !drawing.ownScales);
+    show(parts.badge, drawing.ownScales);
+    say(parts.note, drawing.note);
+    parts.pickers.draw();
   };
   const frames = { all: onFrame(drawAll, signal), mix: onFrame(drawMix, signal) };
   const ask = () => {
@@ -236,8 +248,8 @@ export const mount: Mount = async (el, model, host, signal) => {
     frames.all();
   };
   follow(model, { target: ask, foil: ask, mix: frames.mix }, signal);
-  listen(own, "change", () => {
-    drawing.ownScales = own.checked;
+  listen(parts.own, "change", () => {
+    drawing.ownScales = parts.own.checked;
     frames.all();
   }, signal);
   const drawView = () => [panels.A, panels.M, panels.B].forEach((panel) => panel.stage.view(shared.get("view")));
