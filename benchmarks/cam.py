@@ -48,7 +48,7 @@ def run(device: str = "cpu", runs: int = 15) -> list[Row]:
         def ask(model: Any = model, x: Any = x) -> None:
             sw.explain(model, x, sw.why(7), progress=False)
 
-        many = [sw.why(i) for i in range(0, 50)] + [sw.why(i).rather_than(i + 1) for i in range(50)]
+        many = [sw.why(i) for i in range(50)] + [sw.why(i).rather_than(i + 1) for i in range(50)]
 
         def ask_many(model: Any = model, x: Any = x, many: Any = many) -> None:
             ev = sw.prepare(model, x, "grad-cam", progress=False)

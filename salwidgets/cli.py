@@ -37,8 +37,8 @@ def _parser() -> argparse.ArgumentParser:
     explain.add_argument("image", metavar="IMAGE")
     explain.add_argument("--question", default="why", help='in words: "why husky rather than wolf"; default: the prediction')
     explain.add_argument("--method", default="grad-cam", help="see salwidgets.methods()")
-    explain.add_argument("--model", default="auto", help="creatures-cnn, creatures-vit, torchvision:NAME, transformers:FOLDER; "
-                         "auto: creatures-cnn for 64 x 64 images, else torchvision:resnet50")
+    explain.add_argument("--model", default="auto", help="creatures-cnn, creatures-vit, torchvision:NAME, "
+                         "transformers:FOLDER; auto: creatures-cnn for 64 x 64 images, else torchvision:resnet50")
     explain.add_argument("--out", default="out/explanation", metavar="DIR")
     explain.set_defaults(run=_explain)
     doctor = commands.add_parser("doctor", help="what works on this machine, and how to mend what does not")

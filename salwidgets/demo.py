@@ -29,6 +29,8 @@ def run_demo(page: str | Path = "out/demo.html", figure: str | Path | None = Non
     """
     import salwidgets as sw
 
+    from .widgets.export import Section
+
     page = Path(page)
     pdf = Path(figure) if figure is not None else page.with_suffix(".pdf")
     for path in (page, pdf):
@@ -48,7 +50,7 @@ def run_demo(page: str | Path = "out/demo.html", figure: str | Path | None = Non
     scale = sw.Scale.fit(*[e.values for e in answers])
     maps = [sw.Heatmap(e, scale=scale) for e in answers]
     sw.link(*maps)
-    sections: list[tuple[str, str, object]] = [
+    sections: list[Section] = [
         (str(e.question), w.text, m) for e, w, m in zip(answers, words, maps, strict=True)]
     sections.append(("Ask your own", "Choose target and foil, walk up and down the class tree, and slide from one to the "
                      "other. The browser answers from per-class maps; nothing else is running.",

@@ -90,6 +90,6 @@ def _answer() -> tuple[bool, str]:
 
         world = sw.worlds.creatures(n=1)
         e = sw.explain(world.model("cnn"), world.images[0], sw.why(), progress=False)
-        return True, _line("ok", "an answer", f"{e.question} in {e.elapsed * 1000:.0f} ms")  # type: ignore[union-attr]
+        return True, _line("ok", "an answer", f"{e.question} in {e.elapsed * 1000:.0f} ms")
     except Exception as e:
         return False, _line("BAD", "an answer", f"{type(e).__name__}: {e}")

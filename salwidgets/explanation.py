@@ -36,7 +36,7 @@ class Completeness(float):
         self.expected, self.total = float(expected), float(total)
         return self
 
-    def __getnewargs__(self) -> tuple[float, float, float]:
+    def __getnewargs__(self) -> tuple[float, float, float]:  # type: ignore[override]
         mass = abs(self.gap) / float(self) if float(self) > 0 else 1.0
         return self.total, self.expected, mass
 

@@ -211,7 +211,8 @@ class Question:
             task = task_from_dict(d["task"])
         binding = None
         if d.get("binding"):
-            binding = Binding(**{k: tuple(v) if isinstance(v, list) else v for k, v in d["binding"].items()})
+            said: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in d["binding"].items()}
+            binding = Binding(**said)
         return cls(tuple(d["target"]), tuple(d["foil"]), d["pool"], task, binding)
 
     @classmethod

@@ -79,7 +79,7 @@ class CamEvidence(BatchEvidence):
 
     def answer(self, columns: Columns) -> Answer:
         maps = self._maps(weights_of(columns, self.logits))
-        notices = ()
+        notices: tuple[str, ...] = ()
         if not bool(maps.any()):
             notices = (f"the score does not depend on layer {self.layer}: the map is zero everywhere.",)
         return Answer(maps.relu() if self.params["relu"] else maps, notices=notices)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -77,7 +77,7 @@ class Occlusion(Method):
     leaves pixels that no window covers: they are 0.
     """
 
-    defaults: dict[str, Any] = {"window": None, "stride": None, "baseline": "zero", "batch_size": 64, "seed": 0}
+    defaults: ClassVar[dict[str, Any]] = {"window": None, "stride": None, "baseline": "zero", "batch_size": 64, "seed": 0}
 
     def prepare(self, model: Model, x: Tensor, task: Task | None, progress: Progress) -> OcclusionEvidence:
         need_images(self, x)

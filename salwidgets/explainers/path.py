@@ -7,7 +7,7 @@ of two classes that were asked) is a weighted sum and costs no model pass.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -152,7 +152,7 @@ class IntegratedGradients(Method):
     (from 16 steps, at most 512); it takes the place of steps and rule. The stopping rule is ours.
     """
 
-    defaults: dict[str, Any] = {"baseline": "zero", "steps": 50, "rule": "gauss-legendre", "until": None,
+    defaults: ClassVar[dict[str, Any]] = {"baseline": "zero", "steps": 50, "rule": "gauss-legendre", "until": None,
                                 "channels": "sum", "batch_size": 32, "seed": 0}
     show: Any = None
 

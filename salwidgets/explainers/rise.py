@@ -118,7 +118,7 @@ class Rise(Method):
     ``center=False`` gives the published sum, whose level is the mean score itself.
     """
 
-    defaults: dict[str, Any] = {"n_masks": 8000, "grid": 7, "p": 0.5, "center": True, "baseline": "zero",
+    defaults: ClassVar[dict[str, Any]] = {"n_masks": 8000, "grid": 7, "p": 0.5, "center": True, "baseline": "zero",
                                 "batch_size": 64, "seed": 0}
 
     def prepare(self, model: Model, x: Tensor, task: Task | None, progress: Progress) -> RiseEvidence:

@@ -91,7 +91,7 @@ class PillowProcessor:
 
         picture = self._resized(picture.convert("RGB"))
         x = np.asarray(picture, np.float32) / 255
-        x = (x - np.float32(self.image_mean)) / np.float32(self.image_std)
+        x = (x - np.asarray(self.image_mean, np.float32)) / np.asarray(self.image_std, np.float32)
         return _Pixels(torch.from_numpy(np.moveaxis(x, -1, 0).copy())[None])
 
     def _resized(self, picture: Any) -> Any:

@@ -136,7 +136,7 @@ def _is_norm(module: nn.Module) -> bool:
 
 def _describe(run: Run, runs: Sequence[Run], grid: Sequence[int] | None) -> FeatureLayer:
     calls = sum(r.name == run.name for r in runs)
-    notices = ()
+    notices: tuple[str, ...] = ()
     if calls > 1:
         notices = (f"layer {run.name} runs {calls} times in one forward; its last run is explained.",)
     shape = run.output.shape

@@ -55,8 +55,9 @@ def _modes_kept(net: nn.Module) -> Iterator[None]:
 @contextlib.contextmanager
 def _inference_tensors_replaced(net: nn.Module) -> Iterator[None]:
     # A network built under inference_mode has weights that autograd refuses: lend it copies.
-    kept = [(tensors, name, t) for m in net.modules() for tensors in (m._parameters, m._buffers)
-            for name, t in tensors.items() if t is not None and t.is_inference()]
+    kept: list[tuple[dict[str, Any], str, Tensor]] = [
+        (tensors, name, t) for m in net.modules() for tensors in (m._parameters, m._buffers)
+        for name, t in tensors.items() if t is not None and t.is_inference()]
     try:
         for tensors, name, t in kept:
             copy = t.clone()

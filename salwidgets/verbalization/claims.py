@@ -1,7 +1,8 @@
 """Is it true? Sentences about a map, from any writer, become claims that are checked against the raw values.
 
 Understood so far: shares at places ("54 % … at the top left"), the share of opposing evidence ("evidence against
-makes up 31 %"), and that nothing speaks for the target. The figures are recomputed here from the map, pixel by pixel, by other code than the writer's.
+makes up 31 %"), and that nothing speaks for the target. The figures are recomputed here from the map by other code
+than the writer's.
 """
 
 from __future__ import annotations

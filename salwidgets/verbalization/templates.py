@@ -100,7 +100,7 @@ def _asked(e: Explanation) -> str:
 def _caveats(e: Explanation) -> list[str]:
     shares = place_shares(e)
     out = []
-    if 0.2 <= shares.opposing and shares.positive.any():
+    if shares.opposing >= 0.2 and shares.positive.any():
         out.append(ENGLISH["opposing"].format(share=percent(shares.opposing)))
     if e.completeness is not None and e.completeness > 0.05:
         out.append(ENGLISH["incomplete"].format(share=percent(e.completeness), gap=e.completeness.gap))

@@ -26,7 +26,7 @@ def test_demo_writes_a_page_and_a_figure(tmp_path, capsys):
     assert (tmp_path / "sub" / "out.pdf").read_bytes()[:5] == b"%PDF-"
 
 
-@pytest.fixture()
+@pytest.fixture
 def picture(tmp_path):
     world = sw.worlds.creatures(n=3)
     pixels = (world.images[2].permute(1, 2, 0).numpy() * 255).round().astype(np.uint8)

@@ -205,7 +205,7 @@ def test_rise_masks_are_upsampled_grids():
     masks = Masks(20, 7, 0.5, 32, 40, 0)
     drawn = masks.draw(torch.arange(20))
     assert drawn.shape == (20, 32, 40)
-    assert 0 <= float(drawn.min()) and float(drawn.max()) <= 1
+    assert float(drawn.min()) >= 0 and float(drawn.max()) <= 1
     big = torch.nn.functional.interpolate(masks.grids[:, None].float(), size=(8 * masks.cell[0], 8 * masks.cell[1]),
                                           mode="bilinear", align_corners=False)[:, 0]
     for i, (dy, dx) in enumerate(masks.shifts.tolist()):

@@ -13,7 +13,7 @@ from salwidgets.explanation import Completeness, resize
 from tests.core import nets
 
 
-@pytest.fixture()
+@pytest.fixture
 def e():
     return sw.explain(sw.Model(nets.plain(), classes=list("abcde")), nets.images(1), sw.why("a").rather_than("b"),
                       method="integrated-gradients", steps=8)

@@ -73,9 +73,8 @@ for part, change in sorted(effects.items(), key=lambda item: -abs(item[1])):
     print(f"{part:8} {change:+.2f}")"""),
     ("md", """Not every method finds it. Compare one that looks at features with one that looks at pixels:"""),
     ("py", """es = sw.explain(model, image, why_contrast, method=["grad-cam", "integrated-gradients", "occlusion"])
-sw.figures.panel(es[0, 0, :], titles=[e.method for e in es])"""),
-    ("md", """The three maps are in different units, so one scale for all of them would be unfair to some; `panel` says so in its
-caption, and each map's own scale is one call away: `es[1].plot()`.
+sw.figures.panel(es, scale="each", titles=[e.method for e in es])"""),
+    ("md", """Each map has a scale of its own here, as the colour bars say: the three methods measure in different units.
 
 ## 7. Keep it
 

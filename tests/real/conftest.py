@@ -12,9 +12,9 @@ import pytest
 # `examples` is no installed package, and its networks are what these tests run.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from PIL import Image  # noqa: E402
+from PIL import Image
 
-from examples.nets import ImageNet, find_data, imagenet_net  # noqa: E402
+from examples.nets import ImageNet, find_data, imagenet_net
 
 
 class Photo(NamedTuple):

@@ -64,7 +64,7 @@ def test_maps_of_other_libraries_are_matched(squeezenet, data, oracle, image, ke
 
 @pytest.mark.parametrize("name", ["squeezenet", "tiny_darknet", "vit_tiny"])
 class TestCaptum:
-    @pytest.fixture()
+    @pytest.fixture
     def setup(self, name, request, photos):
         self.attr = pytest.importorskip("captum.attr")
         net = request.getfixturevalue(name)
