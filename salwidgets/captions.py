@@ -49,12 +49,19 @@ def title(explanation: Any) -> str:
     return str(question) if question is not None else "A map without a question"
 
 
+def score_text(explanation: Any) -> str:
+    """The score with its unit: logits, unless the question asks for a probability or a task says otherwise."""
+    question = getattr(explanation, "question", None)
+    odd = getattr(question, "pool", "mean") == "probability" or getattr(question, "task", None) is not None
+    return signed(float(explanation.score)) + ("" if odd else " logits")
+
+
 def facts(explanation: Any) -> list[dict[str, str]]:
     """Terms and texts for the list beside the map."""
     found: list[dict[str, str]] = []
     score = getattr(explanation, "score", None)
     if score is not None and not math.isnan(score):
-        found.append({"term": "Score", "text": f"{signed(float(score))} logits"})
+        found.append({"term": "Score", "text": score_text(explanation)})
     probability = getattr(explanation, "probability", None)
     if probability is not None and not math.isnan(probability):
         found.append({"term": "Probability", "text": percent(float(probability))})
@@ -94,9 +101,18 @@ def caption(source: Any, cells: tuple[int, ...], pixels: tuple[int, ...]) -> str
     if layer:
         parts.append(f"layer {layer}")
     params = getattr(source, "params", None) or {}
-    simple = [f"{k.replace('_', ' ')} {v}" for k, v in params.items()
-              if k not in _UNSAID and isinstance(v, (int, float, str)) and v != ""]
-    parts.extend(simple[:4])
+    parts.extend(_setting(k, v) for k, v in params.items() if k not in _UNSAID and _worth_saying(v))
     grid = f"{cells[0]} × {cells[1]} cells"
     parts.append(grid if tuple(cells) == tuple(pixels) else f"{grid} on {pixels[0]} × {pixels[1]} pixels")
     return " · ".join(p for p in parts if p)
+
+
+def _worth_saying(value: Any) -> bool:
+    return value is not None and value is not False and value != "" and isinstance(value, (int, float, str, list, tuple))
+
+
+def _setting(name: str, value: Any) -> str:
+    words = name.replace("_", " ")
+    if value is True:
+        return words
+    return f"{words} {' × '.join(map(str, value)) if isinstance(value, (list, tuple)) else value}"

@@ -17,7 +17,7 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from .captions import caption as caption_of
-from .captions import completeness, notices, percent, signed, title
+from .captions import completeness, notices, percent, score_text, signed, title
 from .errors import InputError
 from .explanation import resize
 from .scale import Scale
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 #: TrueType fonts inside PDF and PS, text as text in SVG: what journals ask for
 PRINT: Any = {"pdf.fonttype": 42, "ps.fonttype": 42, "svg.fonttype": "none"}
 QUIET = "#555555"
+_OWN_SCALES = "Each map has a scale of its own: colours must not be compared between maps."
 _GREY = 0.55  # what a half-transparent colour bar is seen against
 
 
@@ -74,12 +75,13 @@ def explanation_figure(explanation: Explanation, scale: Scale | None = None,
     return maps_figure([values], image, [title(explanation)], scale, box=box, caption="\n".join(lines))
 
 
-def panel(explanations: Sequence[Explanation], *, scale: Scale | None = None, picture: bool = True,
+def panel(explanations: Sequence[Explanation], *, scale: Scale | str | None = None, picture: bool = True,
           titles: Sequence[str] | None = None) -> Figure:
     """A row of maps of one image, with ONE shared scale and colour bar.
 
-    explanations: of the same image. scale: by default fitted on all maps. picture: whether the image itself comes
-    first. titles: by default the questions. Raises `InputError`.
+    explanations: of the same image. scale: by default fitted on all maps; "each" gives every map a scale and a colour
+    bar of its own, for methods that measure in different units. picture: whether the image itself comes first.
+    titles: by default the questions. Raises `InputError`.
     """
     items = list(explanations)
     if not items:
@@ -89,13 +91,24 @@ def panel(explanations: Sequence[Explanation], *, scale: Scale | None = None, pi
         raise InputError(f"panel() got {len(titles)} titles for {len(items)} explanations.")
     names = list(titles) if titles is not None else [_panel_title(e, items) for e in items]
     maps = [values for values, _ in found]
-    return maps_figure(maps, [image for _, image in found], names, scale or Scale.fit(*maps), picture=picture,
+    if isinstance(scale, str):
+        if scale != "each":
+            raise InputError(f"panel() got scale={scale!r}; give a Scale, None (one shared), or 'each'.")
+        shown: Scale | list[Scale] = [Scale.fit(m) for m in maps]
+    else:
+        shown = scale or Scale.fit(*maps)
+    return maps_figure(maps, [image for _, image in found], names, shown, picture=picture,
                        caption=_shared_caption(items, found))
 
 
-def maps_figure(maps: Sequence[NDArray[np.float32]], images: Any, titles: Sequence[str], scale: Scale, *,
+def maps_figure(maps: Sequence[NDArray[np.float32]], images: Any, titles: Sequence[str], scale: Scale | list[Scale], *,
                 box: Sequence[float] | None = None, caption: str = "", picture: bool = False) -> Figure:
-    """Maps `[h, w]` side by side over ``images`` (one uint8 `[H, W, 3]`, or one per map), one colour bar for all."""
+    """Maps `[h, w]` side by side over ``images`` (one uint8 `[H, W, 3]`, or one per map), one colour bar for all.
+
+    scale: one for all maps, or a list with one for each, which then stands under its map.
+    """
+    scales = scale if isinstance(scale, list) else [scale] * len(maps)
+    note = _OWN_SCALES if isinstance(scale, list) else _bar_note(scale, maps)
     pictures = [images] * len(maps) if isinstance(images, np.ndarray) else list(images)
     n = len(maps) + picture
     side = 3.4 if n == 1 else 2.5
@@ -105,7 +118,7 @@ def maps_figure(maps: Sequence[NDArray[np.float32]], images: Any, titles: Sequen
     head = 0.2 * max(len(_wrapped(t, chars).splitlines()) for t in titles) + 0.12
     words = textwrap.wrap(caption, int(width * 17)) if "\n" not in caption else [
         w for line in caption.splitlines() for w in textwrap.wrap(line, int(width * 17))]
-    foot = 0.62 + 0.165 * (len(words) + len(_wrapped(_bar_note(scale, maps), int(width * 17)).splitlines()))
+    foot = 0.62 + 0.165 * (len(words) + len(_wrapped(note, int(width * 17)).splitlines()))
     total = head + height + foot
     fig = PrintFigure(figsize=(width, total), facecolor="white")
 
@@ -120,12 +133,17 @@ def maps_figure(maps: Sequence[NDArray[np.float32]], images: Any, titles: Sequen
         ax.set_title("Image", fontsize=9)
     for i, (values, image, text) in enumerate(zip(maps, pictures, titles, strict=True)):
         ax = place(i + picture)
-        draw_map(ax, values, image, scale, box)
+        draw_map(ax, values, image, scales[i], box)
         ax.set_title(_wrapped(text, chars), fontsize=9)
-    bar_width = min(width - 0.5, 4.6)
-    bar = fig.add_axes(((width - bar_width) / 2 / width, (foot - 0.24) / total, bar_width / width, 0.12 / total))
-    draw_bar(bar, scale, [])
-    fig.text(0.15 / width, (foot - 0.5) / total, "\n".join([_wrapped(_bar_note(scale, maps), int(width * 17)), *words]),
+    if isinstance(scale, list):
+        spans = [(0.15 + (i + picture) * (side + 0.12) + 0.15, side - 0.3) for i in range(len(maps))]
+    else:
+        bar_width = min(width - 0.5, 4.6)
+        spans = [((width - bar_width) / 2, bar_width)]
+    for (left, span), one in zip(spans, scales, strict=False):
+        bar = fig.add_axes((left / width, (foot - 0.24) / total, span / width, 0.12 / total))
+        draw_bar(bar, one, [])
+    fig.text(0.15 / width, (foot - 0.5) / total, "\n".join([_wrapped(note, int(width * 17)), *words]),
              fontsize=7.5, color=QUIET, va="top", linespacing=1.35)
     # The maps come first for whoever reads fig.axes.
     return fig
@@ -202,7 +220,7 @@ def _bar_note(scale: Scale, maps: Sequence[NDArray[np.float32]]) -> str:
 
 
 def _scores(explanation: Explanation) -> str:
-    parts = [] if explanation.score is None else [f"score {signed(explanation.score)} logits"]
+    parts = [] if explanation.score is None else [f"score {score_text(explanation)}"]
     parts += [] if explanation.probability is None else [f"probability {percent(explanation.probability)}"]
     return ", ".join(parts).capitalize()
 

@@ -44,11 +44,12 @@ def explain(model: Model, inputs: Any, question: Question | Sequence[Question], 
     x, single = model.batch(inputs)
     questions, one_question = _questions(question, len(x), paired)
     grids: list[list[list[Explanation]]] = []
-    with Progress(sum(w.passes(x) for w in ways), "explaining", progress) as bar:
+    with Progress(sum(w.passes(x) + w.answer_passes(x) for w in ways), "explaining", progress) as bar:
         for way in ways:
             rows: list[list[Explanation]] = []
             for start, part in _chunks(x):
                 evidence = _evidence(way, model, part, questions[0].task, bar)
+                evidence.progress = bar
                 asked = questions[start:start + len(part)] if paired else questions
                 rows += evidence.explanations(bind_columns(model, evidence.logits, asked, paired, start))
             grids.append(rows)

@@ -54,6 +54,10 @@ class Method(ABC):
         """How many model passes preparing ``x`` takes; for the progress bar."""
         return len(x)
 
+    def answer_passes(self, x: Tensor) -> int:
+        """How many more one question takes."""
+        return 0
+
 
 @dataclass(eq=False)
 class Answer:
@@ -79,6 +83,7 @@ class BatchEvidence(ABC):
     elapsed: float = 0.0
     task: Task | None = None
     cheap_basis: ClassVar[bool] = False
+    progress: Progress | None = field(default=None, repr=False)
     _pictures: np.ndarray | None = field(default=None, repr=False)
 
     @abstractmethod

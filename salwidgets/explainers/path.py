@@ -7,6 +7,7 @@ of two classes that were asked) is a weighted sum and costs no model pass.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any, ClassVar
 
 import numpy as np
@@ -93,7 +94,8 @@ class PathEvidence(BatchEvidence):
         return c[..., 0].T.to(device=w.device, dtype=torch.float32)
 
     def _integrate(self, columns: Columns | None, weights: Tensor | None) -> tuple[Tensor, tuple[str, ...]]:
-        with self.model.session(), Progress(self.way.answer_passes(self.x), "integrating", self.way.show) as bar:
+        bar = self.progress or Progress(self.way.answer_passes(self.x), "integrating", self.way.show)
+        with self.model.session(), nullcontext(bar) if bar is self.progress else bar:
             if self.params["until"] is None:
                 nodes, w = quadrature(self.params["rule"], self.params["steps"])
                 return self._sum(nodes, w, columns, weights, bar), ()
@@ -179,5 +181,4 @@ class IntegratedGradients(Method):
         return 2 * len(x)
 
     def answer_passes(self, x: Tensor) -> int:
-        """Passes of one integration (the first guess, where ``until`` decides)."""
         return len(x) * (self.params["steps"] if self.params["until"] is None else 33)

@@ -31,8 +31,12 @@ class Progress:
             self._bar.close()
 
     def step(self, n: int) -> None:
-        """``n`` more passes are done."""
+        """``n`` more passes are done. Where they were not foreseen (``until=``), the total grows."""
         self.done += n
+        if self.done > self.total:
+            self.total = self.done
+            if self._bar is not None:
+                self._bar.total = self.total
         if self._bar is not None:
             self._bar.update(n)
         elif callable(self.show):
