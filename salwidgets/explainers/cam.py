@@ -17,6 +17,7 @@ from ..models import Model
 from ..models.layers import FeatureLayer
 from ..tasks import Task
 from .base import Answer, BatchEvidence, Columns, Method, one_hot, weights_of
+from .heads import PooledHead, pooled_head
 from .progress import Progress
 from .registry import register
 
@@ -31,7 +32,8 @@ class FeatureProbe:
 
     def __init__(self, model: Model, x: Tensor, layer: str | None, task: Task | None):
         self.layer: FeatureLayer = model.feature_layer(x, layer)
-        with torch.enable_grad(), model.captured([self.layer.name]) as found:
+        after = [self.layer.head] if self.layer.head and task is None else []
+        with torch.enable_grad(), model.captured([self.layer.name]) as found, model.captured(after, cut=False) as head:
             self._scores = model.forward(x, task)
         leaf = found[self.layer.name].tensor
         if leaf is None:
@@ -39,6 +41,10 @@ class FeatureProbe:
         self._leaf = leaf
         self.features = self.layer.layout.to_map(leaf.detach()).float()
         self.logits = self._scores.detach()
+        self.head: PooledHead | None = None
+        for name in after:
+            z = head[name].tensor
+            self.head = None if z is None else pooled_head(model.net.get_submodule(name), self.features, z.detach(), self.logits)
 
     def gradients(self, weights: Tensor) -> Tensor:
         """d (weights . logits) / d features, `[Q, N, C, h, w]`, for weights `[Q, N, K]`."""
@@ -78,14 +84,25 @@ class CamEvidence(BatchEvidence):
     way: Cam
 
     def answer(self, columns: Columns) -> Answer:
-        maps = self._maps(weights_of(columns, self.logits))
+        weights = weights_of(columns, self.logits)
+        used = weights.flatten(0, 1).abs().amax(0).nonzero().flatten()
+        # A closed head gives class maps for next to nothing; otherwise fewer classes than questions save passes.
+        if self.info.linear and (self._closed() or len(used) < len(weights)):
+            maps = torch.einsum("qnr,rnhw->qnhw", weights[..., used], self.class_maps(used.tolist()))
+        else:
+            maps = self._maps(weights)
         notices: tuple[str, ...] = ()
         if not bool(maps.any()):
             notices = (f"the score does not depend on layer {self.layer}: the map is zero everywhere.",)
         return Answer(maps.relu() if self.params["relu"] else maps, notices=notices)
 
     def class_maps(self, classes: Sequence[int]) -> Tensor:
+        if self.probe.head is not None and self._closed():
+            return self.way.closed(self.probe.features, self.probe.head, classes)
         return self._maps(one_hot(classes, self.logits))
+
+    def _closed(self) -> bool:
+        return self.probe.head is not None and type(self.way).closed is not Cam.closed
 
     def _maps(self, weights: Tensor) -> Tensor:
         room = max(1, _GRADIENT_BYTES // max(1, self.probe.features.numel() * 4))
@@ -104,6 +121,10 @@ class Cam(Method):
     def combine(self, a: Tensor, g: Tensor) -> Tensor:
         """Maps `[Q, N, h, w]` from features `[N, C, h, w]` and gradients `[Q, N, C, h, w]`."""
         raise TypeError(f"{type(self).__name__} must say how to combine activations and gradients")
+
+    def closed(self, a: Tensor, head: PooledHead, classes: Sequence[int]) -> Tensor:
+        """Maps `[R, N, h, w]` of single classes from a head in closed form, for methods that need no more than that."""
+        raise TypeError(f"{type(self).__name__} has no closed form")
 
     def prepare(self, model: Model, x: Tensor, task: Task | None, progress: Progress) -> CamEvidence:
         probe = FeatureProbe(model, x, self.params["layer"], task)
@@ -124,6 +145,9 @@ class GradCam(Cam):
     def combine(self, a: Tensor, g: Tensor) -> Tensor:
         return torch.einsum("qnc,nchw->qnhw", g.mean((-2, -1)), a)
 
+    def closed(self, a: Tensor, head: PooledHead, classes: Sequence[int]) -> Tensor:
+        return torch.einsum("qnc,nchw->qnhw", head.mean_gradient(classes, len(a)), a)
+
 
 @register(name="hires-cam", family="cam", linear=True, signed=True, complete=False, needs=("features", "gradients"),
           passes="1 forward, 1 head backward", seed=False, source="Draelos & Carin 2020, eq. 2")
@@ -132,3 +156,6 @@ class HiResCam(Cam):
 
     def combine(self, a: Tensor, g: Tensor) -> Tensor:
         return torch.einsum("qnchw,nchw->qnhw", g, a)
+
+    def closed(self, a: Tensor, head: PooledHead, classes: Sequence[int]) -> Tensor:
+        return head.gradient_times(a, classes)

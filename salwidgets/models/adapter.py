@@ -17,7 +17,7 @@ from ..taxonomy import ClassNames, Taxonomy
 from . import inputs as inputs_
 from .layers import FeatureLayer, choose
 from .outputs import find_logits
-from .session import Capture, captured, session, watched
+from .session import Capture, captured, session, submodule, watched
 
 if TYPE_CHECKING:
     from ..tasks import Task
@@ -102,8 +102,9 @@ class Model:
         if self._device is not None:
             return self._device
         if isinstance(self.net, nn.Module):
-            for t in [*self.net.parameters(), *self.net.buffers()]:
-                return t.device
+            for tensors in (self.net.parameters(), self.net.buffers()):
+                for t in tensors:
+                    return t.device
         return torch.device("cpu")
 
     @property
@@ -250,9 +251,8 @@ class Model:
         wanted = wanted or self._wanted_layer
         key = (wanted, tuple(x.shape[1:]))
         if key not in self._layers:
-            if wanted is not None and wanted not in dict(net.named_modules()):
-                with captured(net, [wanted]):
-                    pass  # raises with the nearest names
+            if wanted is not None:
+                submodule(net, wanted)  # raises with the nearest names
             with self.session(), torch.no_grad(), watched(net) as runs:
                 scores = self.call(x[:1])
                 self._layers[key] = choose(runs, _width(scores), wanted, self.token_grid)

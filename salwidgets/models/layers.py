@@ -41,12 +41,17 @@ class Layout:
 
 @dataclass(frozen=True)
 class FeatureLayer:
-    """The layer chosen (or asked for), by name, and its layout; ``calls`` counts how often one forward runs it."""
+    """The layer chosen (or asked for), by name, and its layout; ``calls`` counts how often one forward runs it.
+
+    head: name of the only layer with weights that runs after it, if what follows may be no more than pooling and
+    that layer (`heads.pooled_head` checks it by numbers); else None.
+    """
 
     name: str
     layout: Layout
     calls: int = 1
     notices: tuple[str, ...] = ()
+    head: str | None = None
 
 
 def choose(runs: Sequence[Run], n_classes: int, wanted: str | None = None,
@@ -151,7 +156,23 @@ def _describe(run: Run, runs: Sequence[Run], grid: Sequence[int] | None) -> Feat
                          "[N, C, H, W], [N, H, W, C] or tokens [N, T, C].")
     if layout.height * layout.width < 2:
         raise ModelError(f"layer {run.name!r} puts out a single cell ({list(shape)}); choose an earlier layer.")
-    return FeatureLayer(run.name, layout, calls, notices)
+    return FeatureLayer(run.name, layout, calls, notices, _only_weights_after(run, runs) if layout.kind == "nchw" else None)
+
+
+_WEIGHTLESS = (nn.Dropout, nn.Dropout2d, nn.Identity, nn.ReLU, nn.AdaptiveAvgPool2d, nn.AvgPool2d, nn.Flatten)
+
+
+def _only_weights_after(run: Run, runs: Sequence[Run]) -> str | None:
+    """The single Linear or 1x1 convolution that runs after ``run``, if everything else there is pooling and the like."""
+    place = max(i for i, r in enumerate(runs) if r.name == run.name)
+    after = [r for r in runs[place + 1:] if not any(True for _ in r.module.children())]
+    weighted = [r for r in after if not isinstance(r.module, _WEIGHTLESS) and _identity(r.output) != _identity(run.output)]
+    if len(weighted) != 1:
+        return None
+    m = weighted[0].module
+    small = isinstance(m, nn.Conv2d) and m.kernel_size == (1, 1) and m.stride == (1, 1) and m.groups == 1 \
+        and m.padding in ((0, 0), "valid", 0)
+    return weighted[0].name if small or isinstance(m, nn.Linear) else None
 
 
 def token_layout(n_tokens: int, runs: Sequence[Run], grid: Sequence[int] | None) -> Layout:

@@ -22,23 +22,38 @@ def session(net: Any, device: torch.device, compiled: bool = False) -> Iterator[
     """
     with contextlib.ExitStack() as stack:
         stack.enter_context(torch.inference_mode(False))
-        cuda = [device] if device.type == "cuda" else []
-        stack.enter_context(torch.random.fork_rng(devices=cuda))
-        torch.manual_seed(0)
+        stack.enter_context(_random_state_kept(device))
         if compiled:
             stack.enter_context(torch.compiler.set_stance("force_eager"))
         if isinstance(net, nn.Module):
-            stack.enter_context(_inference_tensors_replaced(net))
-            stack.enter_context(_buffers_kept(net))
-            stack.enter_context(_modes_kept(net))
-            stack.enter_context(_flags_kept(net))
+            modules = list(net.modules())
+            stack.enter_context(_inference_tensors_replaced(modules))
+            stack.enter_context(_buffers_kept(modules))
+            stack.enter_context(_modes_kept(net, modules))
+            stack.enter_context(_flags_kept(modules))
         yield
 
 
 @contextlib.contextmanager
-def _modes_kept(net: nn.Module) -> Iterator[None]:
-    modes = [(m, m.training) for m in net.modules()]
-    if not any(training for _, training in modes):
+def _random_state_kept(device: torch.device) -> Iterator[None]:
+    """A network that draws at random does so from seed 0 here, and the caller's random state is put back."""
+    generators = [torch.default_generator]
+    if device.type == "cuda":
+        generators.append(torch.cuda.default_generators[device.index or 0])
+    states = [g.get_state() for g in generators]
+    try:
+        for g in generators:  # torch.manual_seed would queue a call with a stack trace for a CUDA that is not there
+            g.manual_seed(0)
+        yield
+    finally:
+        for g, state in zip(generators, states, strict=True):
+            g.set_state(state)
+
+
+@contextlib.contextmanager
+def _modes_kept(net: nn.Module, modules: list[nn.Module]) -> Iterator[None]:
+    modes = [m.training for m in modules]
+    if not any(modes):
         yield
         return
     was_training = net.training
@@ -48,15 +63,15 @@ def _modes_kept(net: nn.Module) -> Iterator[None]:
     finally:
         if was_training:
             net.train()  # models that override train() to undo what eval() did
-        for module, training in modes:
+        for module, training in zip(modules, modes, strict=True):
             module.training = training
 
 
 @contextlib.contextmanager
-def _inference_tensors_replaced(net: nn.Module) -> Iterator[None]:
+def _inference_tensors_replaced(modules: list[nn.Module]) -> Iterator[None]:
     # A network built under inference_mode has weights that autograd refuses: lend it copies.
     kept: list[tuple[dict[str, Any], str, Tensor]] = [
-        (tensors, name, t) for m in net.modules() for tensors in (m._parameters, m._buffers)
+        (tensors, name, t) for m in modules for tensors in (m._parameters, m._buffers)
         for name, t in tensors.items() if t is not None and t.is_inference()]
     try:
         for tensors, name, t in kept:
@@ -69,8 +84,8 @@ def _inference_tensors_replaced(net: nn.Module) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _flags_kept(net: nn.Module) -> Iterator[None]:
-    flagged = [p for p in net.parameters() if p.requires_grad and p.is_leaf]
+def _flags_kept(modules: list[nn.Module]) -> Iterator[None]:
+    flagged = [p for m in modules for p in m._parameters.values() if p is not None and p.requires_grad and p.is_leaf]
     try:
         for p in flagged:
             p.requires_grad_(False)
@@ -81,10 +96,10 @@ def _flags_kept(net: nn.Module) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _buffers_kept(net: nn.Module) -> Iterator[None]:
+def _buffers_kept(modules: list[nn.Module]) -> Iterator[None]:
     # Buffers can be replaced (self.n = self.n + 1) or changed in place (self.n += 1): keep both the tensor and a copy.
     kept = [(module, name, buffer, None if buffer is None else buffer.detach().clone(), _version(buffer))
-            for module in net.modules() for name, buffer in module._buffers.items()]
+            for module in modules for name, buffer in module._buffers.items()]
     try:
         yield
     finally:
@@ -118,22 +133,27 @@ def captured(net: nn.Module, layers: list[str], cut: bool = True) -> Iterator[di
     there and nothing before it is recorded. (A bare leaf would break nets that change it in place.)
     Not cut: the output is kept as it is.
     """
-    modules = dict(net.named_modules())
     found: dict[str, Capture] = {}
     handles = []
     try:
         for name in layers:
-            if name not in modules:
-                from ..taxonomy import nearest
-
-                near = ", ".join(repr(n) for n in nearest(name, modules))
-                raise ModelError(f"the model has no layer {name!r}." + (f" Nearest: {near}." if near else ""))
             found[name] = Capture()
-            handles.append(modules[name].register_forward_hook(_keep(found[name], cut)))
+            handles.append(submodule(net, name).register_forward_hook(_keep(found[name], cut)))
         yield found
     finally:
         for handle in handles:
             handle.remove()
+
+
+def submodule(net: nn.Module, name: str) -> nn.Module:
+    """The layer called ``name``; `ModelError` with the nearest names if there is none."""
+    try:
+        return net.get_submodule(name)
+    except AttributeError:
+        from ..taxonomy import nearest
+
+        near = ", ".join(repr(n) for n in nearest(name, (n for n, _ in net.named_modules() if n)))
+        raise ModelError(f"the model has no layer {name!r}." + (f" Nearest: {near}." if near else "")) from None
 
 
 def _keep(capture: Capture, cut: bool) -> Any:
