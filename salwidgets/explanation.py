@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
@@ -68,7 +68,7 @@ class Explanation:
     input: np.ndarray
     question: Question
     method: str
-    image: np.ndarray | None = None
+    image: np.ndarray | None = field(default_factory=lambda: None)  # or a callable that draws it
     params: dict[str, Any] = field(default_factory=dict)
     model: str = ""
     layer: str | None = None
@@ -84,6 +84,14 @@ class Explanation:
         self.values = np.ascontiguousarray(self.values, dtype=np.float32)
         self.input = np.ascontiguousarray(self.input, dtype=np.float32)
         self._widget: Any = None
+        if callable(self.image):  # drawn when it is first looked at
+            self._draw: Callable[[], np.ndarray] = self.__dict__.pop("image")
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "image" and "_draw" in self.__dict__:
+            self.image = self.__dict__["_draw"]()
+            return self.image
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     @property
     def input_shape(self) -> tuple[int, ...]:

@@ -118,13 +118,12 @@ class Question:
         else:
             raise QuestionError("why() asks for the predicted class; it can only be bound with an input at hand.")
         foil = _resolve(self.foil, names, taxonomy)[0] if self.foil else []
-        asked = (self.target, self.foil)
-        target, foil = _apart(target, foil, str(self), names)
+        target, foil = _apart(target, foil, self, names)
         binding = Binding(
             tuple(target), tuple(foil), len(names), activation,
-            tuple(names.unique(i) for i in target), tuple(names.unique(i) for i in foil),
-            _label(asked[0], names) if asked[0] else _quote([names[target[0]]]), _label(asked[1], names), group)
-        return replace(self, binding=binding)
+            tuple([names.unique(i) for i in target]), tuple([names.unique(i) for i in foil]),
+            _label(self.target or (target[0],), names), _label(self.foil, names), group)
+        return Question(self.target, self.foil, self.pool, self.task, binding)
 
     @property
     def bound(self) -> Binding:
@@ -324,7 +323,7 @@ def _lookup(item: str, names: ClassNames, tree: Taxonomy | None) -> int:
         raise QuestionError(f"{e}{hint}") from None
 
 
-def _apart(target: list[int], foil: list[int], text: str, names: ClassNames) -> tuple[list[int], list[int]]:
+def _apart(target: list[int], foil: list[int], asked: Question, names: ClassNames) -> tuple[list[int], list[int]]:
     """Take shared classes out, so that "why husky rather than dog" compares husky with the *other* dogs.
 
     Ours: if one side contains the other, the larger gives the shared classes up; if they overlap, both do.
@@ -334,7 +333,7 @@ def _apart(target: list[int], foil: list[int], text: str, names: ClassNames) -> 
         return target, foil
     if set(target) == set(foil):
         which = _quote([names[i] for i in target])
-        raise QuestionError(f"{text} has the same target and foil ({which}); ask for two different classes.")
+        raise QuestionError(f"{asked} has the same target and foil ({which}); ask for two different classes.")
     if shared != set(target):
         target = [i for i in target if i not in shared]
     if len(shared) < len(foil):

@@ -6,6 +6,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -109,17 +110,19 @@ class BatchEvidence(ABC):
         competing = self.task is None or self.task.probabilistic
         predicted = self.predictions()
         elapsed = self.elapsed + time.perf_counter() - start
-        inputs, pictures = self.x.detach().float().cpu().numpy(), self.pictures
+        inputs = self.x.detach().float().cpu().numpy().copy()  # the caller's tensor may change later
+        drawable = self.x.ndim == 4 and self.x.shape[1] in (1, 3, 4)
         out = []
         for n in range(len(self.x)):
             row = []
+            picture: Any = partial(_picture, inputs[n], self.model) if drawable else None
             for q, column in enumerate(columns):
                 complete = None
                 if answer.expected is not None:
                     complete = Completeness(sums[q][n], float(answer.expected[q, n]), masses[q][n])
                 row.append(Explanation(
                     values[q, n].copy(), inputs[n], column[n], self.method, params=_plain(self.params),
-                    image=None if pictures is None else pictures[n], model=self.model.name, layer=self.layer,
+                    image=picture, model=self.model.name, layer=self.layer,
                     score=scores[q][n], probability=probabilities[q][n] if competing else None, prediction=predicted[n],
                     completeness=complete, elapsed=elapsed, class_blind=self.info.class_blind,
                     notices=self.notices + answer.notices))
@@ -198,7 +201,21 @@ def bind_columns(model: Model, logits: Tensor, questions: Sequence[Question], pa
 
 def weights_of(columns: Columns, logits: Tensor) -> Tensor:
     """d score / d logits `[Q, N, K]` at ``logits`` `[N, K]`."""
+    if all(q.linear for column in columns for q in column):
+        w = np.zeros((len(columns), *logits.shape), np.float32)
+        for q, column in enumerate(columns):
+            for n, question in enumerate(column):
+                _fill(w[q, n], question)
+        return torch.from_numpy(w).to(device=logits.device, dtype=logits.dtype)
     return torch.stack([_each(column, logits, Question.gradient) for column in columns])
+
+
+def _fill(row: np.ndarray, question: Question) -> None:
+    """The weights of a linear question, added into a row of zeros."""
+    b, mean = question.bound, question.pool == "mean"
+    row[list(b.target)] = 1 / len(b.target) if mean else 1
+    if b.foil:
+        row[list(b.foil)] = -1 / len(b.foil) if mean else -1
 
 
 def apply(columns: Columns, scores: Tensor) -> Tensor:
@@ -232,8 +249,24 @@ def apply_change(columns: Columns, drops: Tensor, level: Tensor) -> Tensor:
 def scores_of(columns: Columns, logits: Tensor) -> tuple[list[list[float]], list[list[float]]]:
     """Scores and target probabilities [question][input] at the input."""
     z = logits.detach().cpu()
-    probabilities = [[float(q.probability(z[n])) for n, q in enumerate(column)] for column in columns]
-    return apply(columns, z).tolist(), probabilities
+    sigmoid = columns[0][0].bound.activation == "sigmoid"
+    p = (torch.sigmoid(z) if sigmoid else torch.softmax(z, -1)).numpy()
+
+    def probability(n: int, q: Question) -> float:
+        mine = p[n, list(q.bound.target)]
+        return float(1 - np.prod(1 - mine.astype(np.float64))) if sigmoid else float(mine.sum())
+
+    if all(q.linear for column in columns for q in column):
+        scores = np.einsum("qnk,nk->qn", weights_of(columns, z).numpy(), z.numpy(), dtype=np.float64).tolist()
+    else:
+        scores = apply(columns, z).tolist()
+    return scores, [[probability(n, q) for n, q in enumerate(column)] for column in columns]
+
+
+def _picture(seen: np.ndarray, model: Model) -> np.ndarray:
+    pictures = model.pictures(torch.from_numpy(seen[None]))
+    assert pictures is not None
+    return pictures[0]
 
 
 def one_hot(classes: Sequence[int], logits: Tensor) -> Tensor:

@@ -19,8 +19,8 @@ _AGREE = 1e-4
 
 @dataclass(frozen=True, eq=False)
 class PooledHead:
-    """weight `[K, C]`; ``inner``: where act(A) passes, `[N, C, h, w]`; ``outer``: where act(W A + b) passes,
-    `[N, K, h, w]`; None where act is the identity."""
+    """weight `[K, C]`; ``inner``: where act(A) passes, `[N, C, h, w]`; ``outer``: W A + b `[N, K, h, w]`, whose
+    positive values act passes; None where act is the identity."""
 
     weight: Tensor
     area: int
@@ -34,7 +34,7 @@ class PooledHead:
         if self.inner is not None:
             g = g * self.inner.mean((-2, -1))
         if self.outer is not None:
-            g = g * self.outer[:, index].mean((-2, -1)).T[..., None]
+            g = g * (self.outer[:, index] > 0).float().mean((-2, -1)).T[..., None]
         return g
 
     def gradient_times(self, a: Tensor, classes: Sequence[int]) -> Tensor:
@@ -42,7 +42,7 @@ class PooledHead:
         index = list(classes)
         seen = a if self.inner is None else a * self.inner
         maps = torch.einsum("rc,nchw->rnhw", self.weight[index] / self.area, seen)
-        return maps if self.outer is None else maps * self.outer[:, index].transpose(0, 1)
+        return maps if self.outer is None else maps * (self.outer[:, index] > 0).transpose(0, 1)
 
 
 def pooled_head(layer: nn.Linear | nn.Conv2d, a: Tensor, z: Tensor, logits: Tensor) -> PooledHead | None:
@@ -60,9 +60,9 @@ def pooled_head(layer: nn.Linear | nn.Conv2d, a: Tensor, z: Tensor, logits: Tens
             return None
         if _same(z.float().mean((-2, -1)), logits):
             # No negative value: a relu in place changed z itself, and what it passed is what is positive.
-            return PooledHead(weight, area, outer=(z > 0).float() if float(z.min()) >= 0 else None)
+            return PooledHead(weight, area, outer=z if float(z.min()) >= 0 else None)
         if _same(z.float().relu().mean((-2, -1)), logits):
-            return PooledHead(weight, area, outer=(z > 0).float())
+            return PooledHead(weight, area, outer=z)
         return None
     if _same(a.mean((-2, -1)) @ weight.T + bias, logits):
         return PooledHead(weight, area)
