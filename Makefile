@@ -31,7 +31,6 @@ bench: .venv/ready
 
 tables: .venv/ready
 	$(BIN)/python -m benchmarks.truth docs/truth.md
-	$(BIN)/python -m benchmarks.agreement docs/agreement.md
 
 notebooks: .venv/ready
 	$(BIN)/python tests/notebooks/make.py

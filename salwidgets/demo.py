@@ -50,8 +50,8 @@ def run_demo(page: str | Path = "out/demo.html", figure: str | Path | None = Non
     scale = sw.Scale.fit(*[e.values for e in answers])
     maps = [sw.Heatmap(e, scale=scale) for e in answers]
     sw.link(*maps)
-    sections: list[Section] = [
-        (str(e.question), w.text, m) for e, w, m in zip(answers, words, maps, strict=True)]
+    headings = ("The class", "Rather than its sibling", "The family, rather than another")
+    sections: list[Section] = [(h, w.text, m) for h, w, m in zip(headings, words, maps, strict=True)]
     sections.append(("Ask your own", "Choose target and foil, walk up and down the class tree, and slide from one to the "
                      "other. The browser answers from per-class maps; nothing else is running.",
                      sw.Contrast(evidence, target=name, foil=sibling)))

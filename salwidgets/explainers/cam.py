@@ -44,7 +44,8 @@ class FeatureProbe:
         self.head: PooledHead | None = None
         for name in after:
             z = head[name].tensor
-            self.head = None if z is None else pooled_head(model.net.get_submodule(name), self.features, z.detach(), self.logits)
+            if z is not None:
+                self.head = pooled_head(model.net.get_submodule(name), self.features, z.detach(), self.logits)
 
     def gradients(self, weights: Tensor) -> Tensor:
         """d (weights . logits) / d features, `[Q, N, C, h, w]`, for weights `[Q, N, K]`."""

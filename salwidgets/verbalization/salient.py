@@ -14,7 +14,7 @@ from ..errors import InputError
 from ..explanation import Explanation
 
 PLACES = ("top left", "top", "top right", "left", "centre", "right", "bottom left", "bottom", "bottom right")
-_STANDS_OUT = 2 / 9  # twice the share that a place has if the evidence is spread evenly
+_STANDS_OUT = 1.5 / 9  # half as much again as a place has if the evidence is spread evenly
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class PlaceShares:
     finite: bool
 
     def leading(self, sign: int = 1) -> list[int]:
-        """Indices of the places that stand out, strongest first: at least 2/9 of the mass, and at least 60 % of the
+        """Indices of the places that stand out, strongest first: at least 1/6 of the mass, and at least 60 % of the
         strongest place's; empty if none does."""
         shares = self.positive if sign > 0 else self.negative
         order = np.argsort(-shares, kind="stable")

@@ -88,8 +88,12 @@ def _main(e: Explanation) -> str:
         return ENGLISH["diffuse"].format(**words, place=PLACES[best], share=percent(shares.positive[best]))
     first, *others = [ENGLISH["share_at"].format(share=percent(shares.positive[i]), place=PLACES[i]) for i in lead]
     share, place = first.split(" at ", 1)
-    more = "".join(f" and {o}" for o in others)
-    return ENGLISH["main"].format(**words, shares=share, places=f"at {place}{more}")
+    return ENGLISH["main"].format(**words, shares=share, places=_listed([f"at {place}", *others]))
+
+
+def _listed(items: list[str]) -> str:
+    """"a", "a and b", "a, b and c"."""
+    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}"
 
 
 def _asked(e: Explanation) -> str:

@@ -69,7 +69,7 @@ def test_a_named_layer_and_its_errors():
     assert sw.explain(model, nets.images(1), sw.why(0), layer="2").values.shape == (32, 40)
     with pytest.raises(ModelError, match="no layer 'conv'"):
         sw.explain(model, nets.images(1), sw.why(0), layer="conv")
-    with pytest.raises(ModelError, match="no map|single cell"):
+    with pytest.raises(ModelError, match=r"no map|single cell"):
         sw.explain(model, nets.images(1), sw.why(0), layer="8")
     with pytest.raises(ModelError, match="no feature layer found"):
         sw.explain(sw.Model(nn.Sequential(nn.Flatten(), nn.Linear(3 * 32 * 40, 5))), nets.images(1), sw.why(0))
