@@ -15,7 +15,7 @@ from ..evidence import Basis
 from ..explanation import Explanation, Explanations
 from ..models import Model
 from ..questions import Question
-from .base import BatchEvidence, Method, as_explanations, bind_columns, class_names
+from .base import BatchEvidence, Job, Method, as_explanations, bind_columns, class_names
 from .progress import Progress, ProgressOption
 from .registry import get
 
@@ -43,16 +43,15 @@ def explain(model: Model, inputs: Any, question: Question | Sequence[Question], 
     ways = _methods(names, params)
     x, single = model.batch(inputs)
     questions, one_question = _questions(question, len(x), paired)
-    grids: list[list[list[Explanation]]] = []
+    grids: list[list[list[Explanation]]] = [[] for _ in ways]
     with Progress(sum(w.passes(x) + w.answer_passes(x) for w in ways), "explaining", progress) as bar:
-        for way in ways:
-            rows: list[list[Explanation]] = []
-            for start, part in _chunks(x):
-                evidence = _evidence(way, model, part, questions[0].task, bar)
+        for start, part in _chunks(x):
+            asked = questions[start:start + len(part)] if paired else questions
+            job = Job(model, part, questions[0].task, bar)
+            for way, rows in zip(ways, grids, strict=True):
+                evidence = _evidence(way, job)
                 evidence.progress = bar
-                asked = questions[start:start + len(part)] if paired else questions
                 rows += evidence.explanations(bind_columns(model, evidence.logits, asked, paired, start))
-            grids.append(rows)
     shape = (len(x), len(grids[0][0]), len(ways))
     flat = [grid[i][q] for i in range(shape[0]) for q in range(shape[1]) for grid in grids]
     alone = single and isinstance(method, str) and (one_question or paired)
@@ -76,7 +75,7 @@ def prepare(model: Model, inputs: Any, method: str = "grad-cam", classes: Sequen
     way = _methods([method], params)[0]
     x, single = model.batch(inputs)
     with Progress(way.passes(x), "preparing", progress) as bar:
-        parts = [_evidence(way, model, part, task, bar) for _, part in _chunks(x)]
+        parts = [_evidence(way, Job(model, part, task, bar)) for _, part in _chunks(x)]
     evidence = PreparedEvidence(parts, single)
     if classes is not None:
         evidence.basis(classes)
@@ -153,13 +152,13 @@ class PreparedEvidence:
         return f"<Evidence of {self.method}{where} for {len(self)} input{'s'[:len(self) != 1]}, {self.model.name}>"
 
 
-def _evidence(way: Method, model: Model, x: Tensor, task: Any, bar: Progress) -> BatchEvidence:
+def _evidence(way: Method, job: Job) -> BatchEvidence:
     start = time.perf_counter()
-    if "gradients" in way.info.needs and not model.differentiable:
-        raise MethodError(f"{way.info.name} needs gradients, and {model.name} is a plain callable. Use occlusion or "
+    if "gradients" in way.info.needs and not job.model.differentiable:
+        raise MethodError(f"{way.info.name} needs gradients, and {job.model.name} is a plain callable. Use occlusion or "
                           "rise, which need scores only, or give the torch module itself.")
-    with model.session():
-        evidence = way.prepare(model, x, task, bar)
+    with job.model.session():
+        evidence = way.prepare(job)
     evidence.elapsed = time.perf_counter() - start
     return evidence
 

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 import torch
@@ -30,6 +30,20 @@ _BASIS_BYTES = 16_000_000
 _TOP_CLASSES = 12
 
 
+@dataclass(eq=False)
+class Job:
+    """One batch to prepare evidence for. ``shared`` holds what several methods can use (one forward for ten CAMs)."""
+
+    model: Model
+    x: Tensor
+    task: Task | None
+    progress: Progress
+    shared: dict[Any, Any] = field(default_factory=dict)
+
+
+E_ = TypeVar("E_", bound="BatchEvidence")
+
+
 class Method(ABC):
     """One method with its parameters. A subclass says how to prepare the evidence of one batch."""
 
@@ -48,8 +62,14 @@ class Method(ABC):
                 raise MethodError(f"{self.info.name}: {name}={value!r}; give a whole number of at least 1.")
 
     @abstractmethod
-    def prepare(self, model: Model, x: Tensor, task: Task | None, progress: Progress) -> BatchEvidence:
-        """The evidence of one batch ``x`` `[N, ...]`, inside the model's session."""
+    def prepare(self, job: Job) -> BatchEvidence:
+        """The evidence of one batch, inside the model's session."""
+
+    def evidence(self, kind: type[E_], job: Job, logits: Tensor, layer: str | None = None, notices: tuple[str, ...] = (),
+                 **params: Any) -> E_:
+        """A new evidence of this method, with its common fields filled in; ``params`` are those it settled itself."""
+        return kind(self.info.name, self.info, {**self.params, **params}, job.model, job.x, logits, layer, notices,
+                    task=job.task)
 
     def passes(self, x: Tensor) -> int:
         """How many model passes preparing ``x`` takes; for the progress bar."""

@@ -16,9 +16,8 @@ from ..errors import MethodError, ModelError
 from ..models import Model
 from ..models.layers import FeatureLayer
 from ..tasks import Task
-from .base import Answer, BatchEvidence, Columns, Method, one_hot, weights_of
+from .base import Answer, BatchEvidence, Columns, Job, Method, one_hot, weights_of
 from .heads import PooledHead, pooled_head
-from .progress import Progress
 from .registry import register
 
 _GRADIENT_BYTES = 256_000_000  # bound on the gradients held at once; more questions are answered in parts
@@ -127,14 +126,16 @@ class Cam(Method):
         """Maps `[R, N, h, w]` of single classes from a head in closed form, for methods that need no more than that."""
         raise TypeError(f"{type(self).__name__} has no closed form")
 
-    def prepare(self, model: Model, x: Tensor, task: Task | None, progress: Progress) -> CamEvidence:
-        probe = FeatureProbe(model, x, self.params["layer"], task)
+    def prepare(self, job: Job) -> CamEvidence:
+        key = ("features", self.params["layer"])
+        if key not in job.shared:
+            job.shared[key] = FeatureProbe(job.model, job.x, self.params["layer"], job.task)
+        probe: FeatureProbe = job.shared[key]
         layout = probe.layer.layout
         notices = probe.layer.notices + ((TOKEN_NOTICE,) if layout.kind == "tokens" and layout.prefix else ())
-        evidence = CamEvidence(self.info.name, self.info, self.params, model, x, probe.logits, probe.layer.name,
-                               notices, task=task)
+        evidence = self.evidence(CamEvidence, job, probe.logits, probe.layer.name, notices)
         evidence.probe, evidence.way = probe, self
-        progress.step(len(x))
+        job.progress.step(len(job.x))
         return evidence
 
 

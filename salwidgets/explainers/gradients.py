@@ -8,10 +8,7 @@ import torch
 from torch import Tensor
 
 from ..errors import MethodError
-from ..models import Model
-from ..tasks import Task
-from .base import Answer, BatchEvidence, Columns, Method, one_hot, weights_of
-from .progress import Progress
+from .base import Answer, BatchEvidence, Columns, Job, Method, one_hot, weights_of
 from .registry import register
 
 _AT_ONCE = 8  # questions per batched backward: each holds a copy of every activation's gradient
@@ -34,6 +31,12 @@ def check_channels(method: Method) -> None:
     """Raises `MethodError` for an unknown ``channels``."""
     if method.params["channels"] not in ("sum", "max-abs", "none"):
         raise MethodError(f"{method.info.name}: channels={method.params['channels']!r}; use 'sum', 'max-abs' or 'none'.")
+
+
+def need_floats(method: Method, x: Tensor) -> None:
+    """Raises `MethodError` unless ``x`` holds floats."""
+    if not x.is_floating_point():
+        raise MethodError(f"{method.info.name} needs inputs of floats; these are {x.dtype}. Use occlusion or rise.")
 
 
 def input_gradient(scores: Tensor, leaf: Tensor, weights: Tensor, retain: bool) -> Tensor:
@@ -85,16 +88,17 @@ class Gradient(Method):
         """Attributions `[Q, N, ...]`."""
         raise TypeError(f"{type(self).__name__} must say what input and gradient make")
 
-    def prepare(self, model: Model, x: Tensor, task: Task | None, progress: Progress) -> GradientEvidence:
+    def prepare(self, job: Job) -> GradientEvidence:
         check_channels(self)
-        if not x.is_floating_point():
-            raise MethodError(f"{self.info.name} needs inputs of floats; these are {x.dtype}. Use occlusion or rise.")
-        with torch.enable_grad():
-            leaf = x.detach().clone().requires_grad_()
-            scores = model.forward(leaf.clone(), task)
-        evidence = GradientEvidence(self.info.name, self.info, self.params, model, x, scores.detach(), task=task)
+        need_floats(self, job.x)
+        if "input graph" not in job.shared:
+            with torch.enable_grad():
+                leaf = job.x.detach().clone().requires_grad_()
+                job.shared["input graph"] = leaf, job.model.forward(leaf.clone(), job.task)
+        leaf, scores = job.shared["input graph"]
+        evidence = self.evidence(GradientEvidence, job, scores.detach())
         evidence.leaf, evidence.graph, evidence.way = leaf, scores, self
-        progress.step(len(x))
+        job.progress.step(len(job.x))
         return evidence
 
 

@@ -14,11 +14,8 @@ import torch
 from torch import Tensor
 
 from ..errors import MethodError
-from ..models import Model
-from ..tasks import Task
 from . import baselines
-from .base import Answer, BatchEvidence, Columns, Method, apply_change
-from .progress import Progress
+from .base import Answer, BatchEvidence, Columns, Job, Method, apply_change
 from .registry import register
 
 
@@ -79,7 +76,8 @@ class Occlusion(Method):
 
     defaults: ClassVar[dict[str, Any]] = {"window": None, "stride": None, "baseline": "zero", "batch_size": 64, "seed": 0}
 
-    def prepare(self, model: Model, x: Tensor, task: Task | None, progress: Progress) -> OcclusionEvidence:
+    def prepare(self, job: Job) -> OcclusionEvidence:
+        model, x, task = job.model, job.x, job.task
         need_images(self, x)
         (wy, wx), (sy, sx) = self._geometry(x)
         h, w = x.shape[-2:]
@@ -91,7 +89,7 @@ class Occlusion(Method):
         found = []
         with torch.no_grad():
             logits = model.forward(x, task)
-            progress.step(n)
+            job.progress.step(n)
             for part in grid.split(size):
                 i, y0, x0 = part.T
                 in_y = (ys >= y0[:, None]) & (ys < y0[:, None] + wy)
@@ -99,9 +97,8 @@ class Occlusion(Method):
                 hidden = (in_y[:, None, :, None] & in_x[:, None, None, :]).to(x.device)
                 i = i.to(x.device)
                 found.append(model.forward(torch.where(hidden, fill[i], x[i]), task))
-                progress.step(len(part))
-        evidence = OcclusionEvidence(self.info.name, self.info,
-                                     {**self.params, "window": [wy, wx], "stride": [sy, sx]}, model, x, logits, task=task)
+                job.progress.step(len(part))
+        evidence = self.evidence(OcclusionEvidence, job, logits, window=[wy, wx], stride=[sy, sx])
         masked = torch.cat(found).reshape(n, len(top), len(left), -1)
         evidence.drops = logits[:, None, None] - masked
         evidence.rows, evidence.columns_ = rows.to(x.device), columns.to(x.device)

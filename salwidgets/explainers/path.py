@@ -15,11 +15,9 @@ import torch
 from torch import Tensor
 
 from ..errors import MethodError
-from ..models import Model
-from ..tasks import Task
 from . import baselines
-from .base import Answer, BatchEvidence, Columns, Method, apply, one_hot, weights_of
-from .gradients import ANY, check_channels, input_gradient, to_map
+from .base import Answer, BatchEvidence, Columns, Job, Method, apply, one_hot, weights_of
+from .gradients import ANY, check_channels, input_gradient, need_floats, to_map
 from .progress import Progress
 from .registry import register
 
@@ -158,23 +156,22 @@ class IntegratedGradients(Method):
                                 "channels": "sum", "batch_size": 32, "seed": 0}
     show: Any = None
 
-    def prepare(self, model: Model, x: Tensor, task: Task | None, progress: Progress) -> PathEvidence:
+    def prepare(self, job: Job) -> PathEvidence:
         check_channels(self)
         if self.params["rule"] not in _RULES:
             raise MethodError(f"rule={self.params['rule']!r} is unknown; choose one of {', '.join(_RULES)}.")
         until = self.params["until"]
         if until is not None and not 0 < float(until) < 1:
             raise MethodError(f"until={until!r}; give a share between 0 and 1, for example 0.02.")
-        if not x.is_floating_point():
-            raise MethodError(f"{self.info.name} needs inputs of floats; these are {x.dtype}. Use occlusion or rise.")
-        baseline = baselines.make(model, x, self.params["baseline"], self.params["seed"])
+        need_floats(self, job.x)
+        baseline = baselines.make(job.model, job.x, self.params["baseline"], self.params["seed"])
         with torch.no_grad():
-            logits, below = model.forward(x, task), model.forward(baseline, task)
-        self.show = progress.show
-        evidence = PathEvidence(self.info.name, self.info, self.params, model, x, logits, task=task)
+            logits, below = job.model.forward(job.x, job.task), job.model.forward(baseline, job.task)
+        self.show = job.progress.show
+        evidence = self.evidence(PathEvidence, job, logits)
         evidence.baseline, evidence.baseline_logits = baseline, below
         evidence.way, evidence.known = self, []
-        progress.step(2 * len(x))
+        job.progress.step(2 * len(job.x))
         return evidence
 
     def passes(self, x: Tensor) -> int:

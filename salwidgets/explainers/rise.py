@@ -15,12 +15,9 @@ import torch
 from torch import Tensor
 
 from ..errors import MethodError
-from ..models import Model
-from ..tasks import Task
 from . import baselines
-from .base import Answer, BatchEvidence, Columns, Method, apply, apply_change
+from .base import Answer, BatchEvidence, Columns, Job, Method, apply, apply_change
 from .occlusion import need_images
-from .progress import Progress
 from .registry import register
 
 _AT_ONCE = 4  # questions per scatter: each needs [masks, cells] floats
@@ -121,7 +118,8 @@ class Rise(Method):
     defaults: ClassVar[dict[str, Any]] = {"n_masks": 8000, "grid": 7, "p": 0.5, "center": True, "baseline": "zero",
                                 "batch_size": 64, "seed": 0}
 
-    def prepare(self, model: Model, x: Tensor, task: Task | None, progress: Progress) -> RiseEvidence:
+    def prepare(self, job: Job) -> RiseEvidence:
+        model, x, task = job.model, job.x, job.task
         need_images(self, x)
         p, grid, count = self.params["p"], self.params["grid"], self.params["n_masks"]
         if not isinstance(p, (int, float)) or not 0 < p < 1:
@@ -133,15 +131,15 @@ class Rise(Method):
         fill = baselines.make(model, x, self.params["baseline"], self.params["seed"])
         with torch.no_grad():
             logits = model.forward(x, task)
-            progress.step(len(x))
+            job.progress.step(len(x))
             scores = torch.empty(len(x), count, logits.shape[1], device=x.device)
             for i, (image, under) in enumerate(zip(x, fill, strict=True)):
                 seen = image - under
                 for index in torch.arange(count, device=x.device).split(self.params["batch_size"]):
                     drawn = masks.draw(index)[:, None].to(x.dtype)
                     scores[i, index] = model.forward(torch.addcmul(under, drawn, seen), task)
-                    progress.step(len(index))
-        evidence = RiseEvidence(self.info.name, self.info, self.params, model, x, logits, task=task)
+                    job.progress.step(len(index))
+        evidence = self.evidence(RiseEvidence, job, logits)
         evidence.level = scores.mean(1, keepdim=True)
         evidence.drops, evidence.masks = scores.neg_().add_(evidence.level), masks
         return evidence

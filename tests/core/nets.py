@@ -89,12 +89,13 @@ class Faulty(nn.Module):
 
     def __init__(self, fine: int, error: BaseException) -> None:
         super().__init__()
-        self.net, self.fine, self.error = plain(), fine, error
+        self.net, self.fine, self.error, self.calls = plain(), fine, error, 0
         self.register_buffer("count", torch.zeros(()))
 
     def forward(self, x):
         self.count += 1
-        if self.count > self.fine:
+        self.calls += 1
+        if self.calls > self.fine:
             raise self.error
         return self.net(F.dropout(x, 0.1, training=True))
 
