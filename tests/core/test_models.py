@@ -1,5 +1,7 @@
 """The adapter: outputs, layers, token grids, inputs; and a network that is given back as it was."""
 
+import contextlib
+
 import numpy as np
 import pytest
 import torch
@@ -209,13 +211,11 @@ class TestLeftAsFound:
         params = {"n_masks": 200} if method == "rise" else {}
 
         def call():
-            try:
+            with contextlib.suppress(MethodError):  # a refusal (no attention here, say) must leave no trace either
                 sw.explain(sw.Model(net), nets.images(2), sw.why(0), method=method, progress=False, **params)
-            except MethodError as e:  # a refusal (this network has no attention, say) must leave no trace either
-                assert str(e)
 
         call()
-        if error is not None:
+        if error is not None and net.calls:
             for fine in {0, net.calls // 2, net.calls - 1}:  # at the start, in the middle, and at the very end
                 net.calls, net.fine = 0, fine
                 with pytest.raises(type(error)):
