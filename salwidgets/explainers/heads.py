@@ -56,7 +56,7 @@ def pooled_head(layer: nn.Linear | nn.Conv2d, a: Tensor, z: Tensor, logits: Tens
         return None
     area = a.shape[-2] * a.shape[-1]
     if z.ndim == 4:
-        if z.shape[-2:] != a.shape[-2:]:
+        if z.shape[-2:] != a.shape[-2:] or not _comes_from(z.float(), a, weight, bias):
             return None
         if _same(z.float().mean((-2, -1)), logits):
             # No negative value: a relu in place changed z itself, and what it passed is what is positive.
@@ -69,6 +69,14 @@ def pooled_head(layer: nn.Linear | nn.Conv2d, a: Tensor, z: Tensor, logits: Tens
     if _same(a.relu().mean((-2, -1)) @ weight.T + bias, logits):
         return PooledHead(weight, area, inner=(a > 0).float())
     return None
+
+
+def _comes_from(z: Tensor, a: Tensor, weight: Tensor, bias: Tensor | float) -> bool:
+    """Whether z is W a + b, possibly with a relu done in place, looked at in some cells."""
+    cells = torch.linspace(0, a.shape[-2] * a.shape[-1] - 1, 5, device=a.device).long()
+    expected = a.flatten(2)[..., cells].transpose(1, 2) @ weight.T + bias
+    found = z.flatten(2)[..., cells].transpose(1, 2)
+    return _same(found, expected) or _same(found, expected.relu())
 
 
 def _same(x: Tensor, y: Tensor) -> bool:

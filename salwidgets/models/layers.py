@@ -17,6 +17,7 @@ from ..errors import ModelError
 from .session import Run
 
 _POOLS = (nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d, nn.LPPool2d, nn.FractionalMaxPool2d)
+_PASSING = (nn.Dropout, nn.Dropout2d, nn.Identity)
 _MAX_PREFIX = 64
 
 
@@ -87,7 +88,10 @@ def _last_spatial(runs: Sequence[Run], n_classes: int) -> Run | None:
         return None
     last = maps[-1]
     same = [r for r in maps if _identity(r.output) == _identity(last.output)]
-    return min(same, key=lambda r: r.name.count("."))
+    # In-place activations share their input's memory: of equally deep modules, the last one holds what is passed on.
+    outermost = min(r.name.count(".") for r in same)
+    named = [r for r in same if r.name.count(".") == outermost]
+    return next((r for r in named[::-1] if not isinstance(r.module, _PASSING)), named[-1])
 
 
 def _is_scores(run: Run, runs: Sequence[Run]) -> bool:

@@ -22,7 +22,7 @@ class Head(nn.Module):
     def __init__(self, form: str) -> None:
         super().__init__()
         self.features, self.form = trunk(), form
-        wide = {"squeeze": nn.Conv2d(6, 5, 1), "squeeze-inplace": nn.Conv2d(6, 5, 1), "conv": nn.Conv2d(6, 5, 1),
+        wide = {"squeeze": nn.Conv2d(6, 5, 1), "squeeze-inplace": nn.Conv2d(6, 5, 1), "conv": nn.Conv2d(6, 5, 1), "hidden": nn.Conv2d(6, 5, 1),
                 "strided": nn.Conv2d(6, 5, 1, stride=2)}
         self.classifier = wide.get(form, nn.Linear(6, 5))
         self.act = nn.ReLU(inplace=form == "squeeze-inplace")
@@ -35,6 +35,8 @@ class Head(nn.Module):
             return self.classifier(F.relu(a, inplace=True).mean((2, 3)))
         if self.form == "max":
             return self.classifier(a.amax((2, 3)))
+        if self.form == "hidden":  # what the classifier sees is not what the feature layer put out
+            return self.classifier(F.leaky_relu(a, 0.5)).mean((2, 3))
         if self.form == "square":
             return self.classifier(a.mean((2, 3)) ** 2)
         z = self.classifier(a)
@@ -42,7 +44,7 @@ class Head(nn.Module):
 
 
 CLOSED = ["linear", "relu", "conv", "squeeze", "squeeze-inplace"]
-OPEN = ["max", "square"]
+OPEN = ["max", "square", "hidden"]
 
 
 def ask(net, method, monkeypatch=None):

@@ -43,7 +43,7 @@ def test_predictions():
 
 @pytest.mark.parametrize("make, layer, shape", [
     (lambda: nets.plain(), "5", (16, 20)),
-    (lambda: nets.plain(inplace=True), "4", (16, 20)),  # the in-place ReLU puts out the convolution's own tensor
+    (lambda: nets.plain(inplace=True), "5", (16, 20)),  # the in-place ReLU, not the convolution whose memory it shares
     (nets.Functional, "features", (32, 40)),
     (nets.Residual, "block", (16, 20)),
     (nets.TinyViT, "blocks.1.norm1", (4, 5)),
