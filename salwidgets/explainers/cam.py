@@ -7,7 +7,7 @@ maps `[Q, N, h, w]`. Maps stay signed; ``relu=True`` cuts the negative part off 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -21,6 +21,7 @@ from .heads import PooledHead, pooled_head
 from .registry import register
 
 _GRADIENT_BYTES = 256_000_000  # bound on the gradients held at once; more questions are answered in parts
+_KEPT_BYTES = 64_000_000  # gradients of the last question, kept for the next method that asks it
 
 TOKEN_NOTICE = ("This network classifies from a class token: maps of this kind can be near chance on such networks. "
                 "Compare with occlusion or rise before you rely on it.")
@@ -40,6 +41,7 @@ class FeatureProbe:
         self._leaf = leaf
         self.features = self.layer.layout.to_map(leaf.detach()).float()
         self.logits = self._scores.detach()
+        self._last: tuple[Tensor, Tensor] | None = None
         self.head: PooledHead | None = None
         for name in after:
             z = head[name].tensor
@@ -52,6 +54,8 @@ class FeatureProbe:
             raise MethodError("the model's output does not depend on the feature layer in a differentiable way (it "
                               "may run under no_grad). Use occlusion or rise, which need scores only.")
         w = weights.to(self._scores.dtype)
+        if self._last is not None and torch.equal(self._last[0], w):
+            return self._last[1]
         with torch.enable_grad():
             try:
                 g = _batched_gradient(self._scores, self._leaf, w)
@@ -60,7 +64,9 @@ class FeatureProbe:
                     raise ModelError("the model's weights were changed after this evidence was prepared; "
                                      "prepare it again.") from e
                 raise
-        return self.layer.layout.to_map(g).float()
+        maps = self.layer.layout.to_map(g).float()
+        self._last = (w, maps) if maps.numel() * 4 <= _KEPT_BYTES else None
+        return maps
 
 
 def _batched_gradient(scores: Tensor, leaf: Tensor, w: Tensor) -> Tensor:
@@ -84,7 +90,7 @@ class CamEvidence(BatchEvidence):
     way: Cam
 
     def answer(self, columns: Columns) -> Answer:
-        weights = weights_of(columns, self.logits)
+        weights = self.question_weights(columns)
         used = weights.flatten(0, 1).abs().amax(0).nonzero().flatten()
         # A closed head gives class maps for next to nothing; otherwise fewer classes than questions save passes.
         if self.info.linear and (self._closed() or len(used) < len(weights)):
@@ -96,6 +102,10 @@ class CamEvidence(BatchEvidence):
             notices = (f"the score does not depend on layer {self.layer}: the map is zero everywhere.",)
         return Answer(maps.relu() if self.params["relu"] else maps, notices=notices)
 
+    def question_weights(self, columns: Columns) -> Tensor:
+        """d score / d logits `[Q, N, K]` of the questions."""
+        return weights_of(columns, self.logits)
+
     def class_maps(self, classes: Sequence[int]) -> Tensor:
         if self.probe.head is not None and self._closed():
             return self.way.closed(self.probe.features, self.probe.head, classes)
@@ -105,9 +115,14 @@ class CamEvidence(BatchEvidence):
         return self.probe.head is not None and type(self.way).closed is not Cam.closed
 
     def _maps(self, weights: Tensor) -> Tensor:
-        room = max(1, _GRADIENT_BYTES // max(1, self.probe.features.numel() * 4))
-        return torch.cat([self.way.combine(self.probe.features, self.probe.gradients(part))
-                          for part in weights.split(room)])
+        a = self.probe.features
+        if self.info.class_blind:
+            return self.way.combine(a, a[None]).expand(len(weights), -1, -1, -1)
+        return torch.cat([self.way.combine(a, self.probe.gradients(part)) for part in weights.split(self.at_once())])
+
+    def at_once(self) -> int:
+        """How many questions' gradients may be held at once."""
+        return max(1, _GRADIENT_BYTES // max(1, self.probe.features.numel() * 4))
 
     def _map_bytes(self) -> int:
         return 4 * self.probe.features[:, 0].numel()
@@ -116,7 +131,8 @@ class CamEvidence(BatchEvidence):
 class Cam(Method):
     """Base of the family: one overridden method says how activations and gradients make a map."""
 
-    defaults = {"layer": None, "relu": False}
+    defaults: ClassVar[dict[str, Any]] = {"layer": None, "relu": False}
+    evidence_kind: ClassVar[type[CamEvidence]] = CamEvidence
 
     def combine(self, a: Tensor, g: Tensor) -> Tensor:
         """Maps `[Q, N, h, w]` from features `[N, C, h, w]` and gradients `[Q, N, C, h, w]`."""
@@ -133,7 +149,7 @@ class Cam(Method):
         probe: FeatureProbe = job.shared[key]
         layout = probe.layer.layout
         notices = probe.layer.notices + ((TOKEN_NOTICE,) if layout.kind == "tokens" and layout.prefix else ())
-        evidence = self.evidence(CamEvidence, job, probe.logits, probe.layer.name, notices)
+        evidence = self.evidence(self.evidence_kind, job, probe.logits, probe.layer.name, notices)
         evidence.probe, evidence.way = probe, self
         job.progress.step(len(job.x))
         return evidence

@@ -119,13 +119,11 @@ def open_notebook(browser: Any, url: str, name: str, *, theme: str = "light", wi
 
 
 @contextmanager
-def notebook(path: Path, *, theme: str = "light", env: dict[str, str] | None = None) -> Iterator[Any]:
-    """Server, browser and page for one notebook file, all gone afterwards; the file itself is run on a copy."""
-    from chromium import chromium
-
+def notebook(browser: Any, path: Path, *, theme: str = "light", env: dict[str, str] | None = None) -> Iterator[Any]:
+    """Server and page for one notebook file, gone afterwards; the file itself is run on a copy."""
     with tempfile.TemporaryDirectory(prefix="salw-notebook-") as folder:
         shutil.copy(path, folder)
-        with jupyterlab(Path(folder), env) as url, chromium() as browser:
+        with jupyterlab(Path(folder), env) as url:
             page = open_notebook(browser, url, path.name, theme=theme)
             yield page
             page.context.close()

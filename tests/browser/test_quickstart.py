@@ -16,12 +16,12 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
-def page() -> Iterator[Any]:
+def page(browser: Any) -> Iterator[Any]:
     from examples.nets import find_data
 
     data = find_data()
     env = {} if data is None else {"SALWIDGETS_DATA": str(data)}
-    with notebook(ROOT / "notebooks" / "quickstart.ipynb", env=env) as found:
+    with notebook(browser, ROOT / "notebooks" / "quickstart.ipynb", env=env) as found:
         assert run_all(found, 300) == []
         found.wait_for_timeout(500)
         yield found
