@@ -124,6 +124,10 @@ map peaks within 4 pixels of the parts that matter by construction; *share* is h
 lies on those parts. The random floor is smooth noise. RISE uses {masks} masks, occlusion a window of 12 and a stride
 of 4, everything else its defaults.
 
+The two networks were trained to respond to parts (besides the labels, their logits were fitted to how much of each part
+can be seen, with boxes and masks laid over the images; see `salwidgets/worlds/lessons.py`). So this table says how well a
+method reads a network that does look at the right places; on networks that do not, there is nothing there to find.
+
 "Its truth, asked pointwise" scores the map of the plain class question against the parts that tell the class from its
 sibling: the distance to the column before it is what asking the contrast adds.
 

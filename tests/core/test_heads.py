@@ -22,7 +22,8 @@ class Head(nn.Module):
     def __init__(self, form: str) -> None:
         super().__init__()
         self.features, self.form = trunk(), form
-        wide = {"squeeze": nn.Conv2d(6, 5, 1), "squeeze-inplace": nn.Conv2d(6, 5, 1), "conv": nn.Conv2d(6, 5, 1), "hidden": nn.Conv2d(6, 5, 1),
+        wide = {"squeeze": nn.Conv2d(6, 5, 1), "squeeze-inplace": nn.Conv2d(6, 5, 1), "conv": nn.Conv2d(6, 5, 1),
+                "hidden": nn.Conv2d(6, 5, 1),
                 "strided": nn.Conv2d(6, 5, 1, stride=2)}
         self.classifier = wide.get(form, nn.Linear(6, 5))
         self.act = nn.ReLU(inplace=form == "squeeze-inplace")
