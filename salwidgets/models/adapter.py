@@ -17,7 +17,7 @@ from ..taxonomy import ClassNames, Taxonomy
 from . import inputs as inputs_
 from .layers import FeatureLayer, choose
 from .outputs import find_logits
-from .session import Capture, captured, session, submodule, watched
+from .session import Capture, captured, replaced, session, submodule, watched
 
 if TYPE_CHECKING:
     from ..tasks import Task
@@ -230,6 +230,11 @@ class Model:
     def captured(self, layers: Sequence[str], cut: bool = True) -> contextlib.AbstractContextManager[dict[str, Capture]]:
         """Hook layers by name for one block; see `session.captured`."""
         return captured(self._network(), list(layers), cut)
+
+    def replaced(self, changes: dict[str, Callable[[Tensor], Tensor]],
+                 call: int | None = None) -> contextlib.AbstractContextManager[None]:
+        """Change what layers put out, for one block; see `session.replaced`."""
+        return replaced(self._network(), changes, call)
 
     def _network(self) -> nn.Module:
         if not isinstance(self.net, nn.Module):

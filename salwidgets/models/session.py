@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from ..errors import ModelError
 
@@ -145,6 +146,36 @@ def captured(net: nn.Module, layers: list[str], cut: bool = True) -> Iterator[di
             handle.remove()
 
 
+@contextlib.contextmanager
+def replaced(net: nn.Module, changes: dict[str, Callable[[Tensor], Tensor]], call: int | None = None) -> Iterator[None]:
+    """While the block runs, each named layer hands on ``change(output)`` in place of its output.
+
+    call: change only this run of a layer (from 1, counted over the block), if one forward runs it several times.
+    """
+    handles = []
+
+    def hook_of(change: Callable[[Tensor], Tensor]) -> Any:
+        calls = 0
+
+        def hook(module: nn.Module, args: Any, output: Any) -> Any:
+            nonlocal calls
+            tensor, put_back = _main_tensor(output)
+            if tensor is None:
+                return None
+            calls += 1
+            return put_back(change(tensor)) if call in (None, calls) else None
+
+        return hook
+
+    try:
+        for name, change in changes.items():
+            handles.append(submodule(net, name).register_forward_hook(hook_of(change)))
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
 def submodule(net: nn.Module, name: str) -> nn.Module:
     """The layer called ``name``; `ModelError` with the nearest names if there is none."""
     try:
@@ -224,3 +255,55 @@ def watched(net: nn.Module) -> Iterator[list[Run]]:
         for handle in handles:
             handle.remove()
         runs.clear()
+
+
+@dataclass(frozen=True, eq=False)
+class Call:
+    """One call of a torch function seen by `rewired`. ``name`` is the function's, without the underscore of in-place
+    variants; ``x`` its first tensor; ``run(t)`` is what it makes of ``t`` in place of ``x``, leaving ``t`` alone."""
+
+    name: str
+    function: Callable[..., Any]
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+
+    @property
+    def x(self) -> Any:
+        return self.args[0] if self.args else self.kwargs.get("input")
+
+    @property
+    def in_place(self) -> bool:
+        raw = getattr(self.function, "__name__", "")
+        return bool(self.kwargs.get("inplace")) or (raw.endswith("_") and not raw.endswith("__"))
+
+    def run(self, t: Tensor) -> Any:
+        t = t.clone() if self.in_place else t
+        if self.args:
+            return self.function(t, *self.args[1:], **self.kwargs)
+        return self.function(**{**self.kwargs, "input": t})
+
+
+class _Rewired(TorchFunctionMode):
+    def __init__(self, rule: Callable[[Call], Any]):
+        super().__init__()
+        self.rule = rule
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        name = getattr(func, "__name__", "")
+        call = Call(name if name.endswith("__") else name.rstrip("_"), func, tuple(args), dict(kwargs or {}))
+        out = self.rule(call)
+        if out is NotImplemented:
+            return func(*call.args, **call.kwargs)
+        # An in-place function has changed its input, and what reads that input later must see it.
+        return call.x.copy_(out) if call.in_place else out
+
+
+@contextlib.contextmanager
+def rewired(rule: Callable[[Call], Any]) -> Iterator[None]:
+    """Put ``rule(call)`` in the place of torch's functions while the block runs; NotImplemented leaves a call as it is.
+
+    Modules, reused modules and functional calls all come to the same function in the end, so this sees each of them
+    without touching the network: there is nothing to put back but the mode itself, which an error ends too.
+    """
+    with _Rewired(rule):
+        yield
