@@ -30,6 +30,8 @@ bench: .venv/ready
 	$(BIN)/python -m benchmarks
 
 tables: .venv/ready
+	$(BIN)/python -m benchmarks.methods docs/methods.md
+	$(BIN)/python -m benchmarks.agreement docs/agreement.md
 	$(BIN)/python -m benchmarks.truth docs/truth.md
 
 notebooks: .venv/ready

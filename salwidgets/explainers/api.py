@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
-from ..errors import InputError, MethodError, QuestionError
+from ..errors import InputError, MethodError, ModelError, QuestionError
 from ..evidence import Basis
 from ..explanation import Explanation, Explanations
 from ..models import Model
@@ -49,9 +49,7 @@ def explain(model: Model, inputs: Any, question: Question | Sequence[Question], 
             asked = questions[start:start + len(part)] if paired else questions
             job = Job(model, part, questions[0].task, bar)
             for way, rows in zip(ways, grids, strict=True):
-                evidence = _evidence(way, job)
-                evidence.progress = bar
-                rows += evidence.explanations(bind_columns(model, evidence.logits, asked, paired, start))
+                rows += _answers(way, job, asked, paired, start)
     shape = (len(x), len(grids[0][0]), len(ways))
     flat = [grid[i][q] for i in range(shape[0]) for q in range(shape[1]) for grid in grids]
     alone = single and isinstance(method, str) and (one_question or paired)
@@ -75,7 +73,7 @@ def prepare(model: Model, inputs: Any, method: str = "grad-cam", classes: Sequen
     way = _methods([method], params)[0]
     x, single = model.batch(inputs)
     with Progress(way.passes(x), "preparing", progress) as bar:
-        parts = [_evidence(way, Job(model, part, task, bar)) for _, part in _chunks(x)]
+        parts = [e for _, part in _chunks(x) for e in _fitting(way, Job(model, part, task, bar), _evidence)]
     evidence = PreparedEvidence(parts, single)
     if classes is not None:
         evidence.basis(classes)
@@ -152,6 +150,50 @@ class PreparedEvidence:
         return f"<Evidence of {self.method}{where} for {len(self)} input{'s'[:len(self) != 1]}, {self.model.name}>"
 
 
+T = TypeVar("T")
+
+
+def _answers(way: Method, job: Job, questions: Sequence[Question], paired: bool, start: int) -> list[list[Explanation]]:
+    """One method's explanations of one batch, [input][question]."""
+    done = [0]
+
+    def ask(way: Method, job: Job) -> list[list[Explanation]]:
+        first, n = done[0], len(job.x)
+        evidence = _evidence(way, job)
+        evidence.progress = job.progress
+        asked = questions[first:first + n] if paired else questions
+        rows = evidence.explanations(bind_columns(job.model, evidence.logits, asked, paired, start + first))
+        done[0] += n
+        return rows
+
+    return [row for rows in _fitting(way, job, ask) for row in rows]
+
+
+def _fitting(way: Method, job: Job, work: Callable[[Method, Job], T]) -> list[T]:
+    """``work`` on a batch that may not fit in memory: fewer passes at once, then fewer inputs, and a notice of it."""
+    try:
+        return [work(way, job)]
+    except (torch.OutOfMemoryError, RuntimeError) as e:
+        if not (isinstance(e, torch.OutOfMemoryError) or "allocate memory" in str(e)):
+            raise
+        said = str(e).splitlines()[0]
+    job.shared.clear()
+    if job.model.device.type == "cuda":
+        torch.cuda.empty_cache()
+    n, size = len(job.x), way.params.get("batch_size")
+    if size is not None and size > 1:
+        smaller = type(way)(**{**way.params, "batch_size": size // 2})
+        smaller.notices = (f"for lack of memory, {size // 2} passes were made at once in place of {way.asked_batch_size}.",)
+        smaller.asked_batch_size = way.asked_batch_size
+        return _fitting(smaller, job, work)
+    if n == 1:
+        raise ModelError(f"one input of shape {list(job.x.shape[1:])} does not fit in memory with {way.info.name}: {said}")
+    half = (n + 1) // 2
+    way.notices = (f"for lack of memory, batches were halved to {half} input{'s'[:half != 1]}.",)
+    halves = [replace(job, x=part, shared={}) for part in job.x.split(half)]
+    return [result for part in halves for result in _fitting(way, part, work)]
+
+
 def _evidence(way: Method, job: Job) -> BatchEvidence:
     start = time.perf_counter()
     if "gradients" in way.info.needs and not job.model.differentiable:
@@ -160,6 +202,7 @@ def _evidence(way: Method, job: Job) -> BatchEvidence:
     with job.model.session():
         evidence = way.prepare(job)
     evidence.elapsed = time.perf_counter() - start
+    evidence.notices += way.notices
     return evidence
 
 

@@ -56,6 +56,8 @@ class Method(ABC):
             raise MethodError(f"{self.info.name} has no parameter {', '.join(map(repr, unknown))}; it takes "
                               f"{', '.join(self.defaults) or 'none'}.")
         self.params = {**self.defaults, **params}
+        self.asked_batch_size = self.params.get("batch_size")
+        self.notices: tuple[str, ...] = ()
         for name in ("steps", "n_masks", "n_samples", "batch_size", "grid"):
             value = self.params.get(name)
             if value is not None and (isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1):

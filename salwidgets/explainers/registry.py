@@ -95,4 +95,6 @@ def methods() -> MethodTable:
     >>> "grad-cam" in [m.name for m in methods()]
     True
     """
-    return MethodTable(cls.info for cls in _REGISTRY.values())
+    order = ("cam", "attention", "tokens", "gradient", "path", "perturbation")
+    infos = [cls.info for cls in _REGISTRY.values()]
+    return MethodTable(sorted(infos, key=lambda m: order.index(m.family) if m.family in order else len(order)))

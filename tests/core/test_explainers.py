@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import salwidgets as sw
-from salwidgets.errors import InputError, MethodError, QuestionError
+from salwidgets.errors import InputError, MethodError, ModelError, QuestionError
 from salwidgets.explainers.rise import Masks
 from tests.core import nets
 
@@ -20,6 +20,17 @@ def model(kind="cnn", **kw):
     return sw.Model(NETS[kind](), classes=NAMES, taxonomy=TREE, **kw)
 
 
+def can(method, kind):
+    """Skip where a method needs attention and the network has none: it refuses, which tests/methods proves."""
+    if "attention" in next(m for m in sw.methods() if m.name == method).needs and kind != "vit":
+        pytest.skip("no attention in this network")
+
+
+def home(method):
+    """A network that every method can look into."""
+    return "vit" if "attention" in next(m for m in sw.methods() if m.name == method).needs else "cnn"
+
+
 def few(method):
     return {"rise": {"n_masks": 100}, "occlusion": {"window": 8, "stride": 8}}.get(method, {})
 
@@ -31,6 +42,7 @@ def close(a, b, tolerance=1e-5):
 @pytest.mark.parametrize("kind", NETS)
 @pytest.mark.parametrize("method", LINEAR)
 def test_linear_means_the_weighted_sum(method, kind):
+    can(method, kind)
     q = [sw.why("a"), sw.why("b"), sw.why("e"), sw.why("a").rather_than("b"), sw.why("vowel"),
          sw.why("vowel").rather_than("b")]
     es = sw.explain(model(kind), nets.images(2), q, method=method, **few(method))
@@ -44,6 +56,7 @@ def test_linear_means_the_weighted_sum(method, kind):
 @pytest.mark.parametrize("kind", NETS)
 @pytest.mark.parametrize("method", METHODS)
 def test_a_list_a_batch_and_one_by_one_agree(method, kind):
+    can(method, kind)
     m, x = model(kind), nets.images(3)
     q = [sw.why("a"), sw.why("b").rather_than("c"), sw.why(), sw.why("vowel", pool="logsumexp")]
     es = sw.explain(m, x, q, method=method, **few(method))
@@ -62,14 +75,14 @@ def test_a_list_a_batch_and_one_by_one_agree(method, kind):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_signed_means_both_signs_or_not(method):
-    es = sw.explain(model(), nets.images(3), [sw.why(c) for c in NAMES], method=method, **few(method))
+    es = sw.explain(model(home(method)), nets.images(3), [sw.why(c) for c in NAMES], method=method, **few(method))
     signs = {np.sign(v) for e in es for v in (e.values.min(), e.values.max())}
     assert ({-1.0, 1.0} <= signs) == next(i for i in sw.methods() if i.name == method).signed
 
 
 @pytest.mark.parametrize("method", LINEAR)
 def test_basis_answers_like_the_evidence(method):
-    ev = sw.prepare(model(), nets.images(2), method, **few(method))
+    ev = sw.prepare(model(home(method)), nets.images(2), method, **few(method))
     basis = ev.basis(["a", "consonant"])
     assert basis.row_names == ["a", "b", "c", "d"]
     assert basis.maps.dtype == np.float32
@@ -305,7 +318,7 @@ def test_the_registry_prints_as_a_table():
     assert "<table>" in table._repr_html_()
     for info in table:
         assert info.source
-        assert info.family in ("cam", "gradient", "path", "perturbation")
+        assert info.family in ("cam", "gradient", "path", "perturbation", "attention")
 
 
 class TestTasks:
@@ -351,3 +364,34 @@ class TestTasks:
                        method="input-x-gradient")
         assert np.abs(e.values[[0, 2]]).max() == 0
         assert np.abs(e.values[1]).max() > 0
+
+
+class Narrow(torch.nn.Module):
+    """Runs out of memory beyond ``most`` images at once."""
+
+    def __init__(self, most):
+        super().__init__()
+        self.net, self.most = nets.plain(), most
+
+    def forward(self, x):
+        if len(x) > self.most:
+            raise torch.OutOfMemoryError(f"tried to allocate room for {len(x)} images")
+        return self.net(x)
+
+
+@pytest.mark.parametrize("method", ["grad-cam", "occlusion", "integrated-gradients", "rise", "saliency"])
+def test_a_batch_that_does_not_fit_is_halved_and_said(method):
+    x, q = nets.images(5), [sw.why(0), sw.why(1), sw.why(2), sw.why().rather_than(4), sw.why(3)]
+    expected = sw.explain(sw.Model(Narrow(10**6)), x, q, method=method, paired=True, **few(method))
+    found = sw.explain(sw.Model(Narrow(2)), x, q, method=method, paired=True, **few(method))
+    for a, b in zip(found, expected, strict=True):
+        close(a.values, b.values, 1e-4)
+        assert str(a.question) == str(b.question)
+        assert any("lack of memory" in n for n in a.notices)
+        assert not any("lack of memory" in n for n in b.notices)
+    assert len(sw.prepare(sw.Model(Narrow(2)), x, method, **few(method))) == 5
+
+
+def test_one_input_that_does_not_fit_is_an_error():
+    with pytest.raises(ModelError, match="does not fit in memory"):
+        sw.explain(sw.Model(Narrow(0)), nets.images(1), sw.why(0), method="saliency")
