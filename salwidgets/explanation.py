@@ -56,6 +56,7 @@ class Explanation:
     values: float32 at the method's own resolution, `[H', W']` for images, `[T]` text, `[C, L]` series,
         `[D, H, W]` volumes; positive speaks for the target, in the question's units where the method has any.
     input: float32, what the model saw, `[C, H, W]` for images.
+    question: bound to the model's classes; None for a map from elsewhere that answers no question.
     image: uint8 `[H, W, 3]`, how to draw the input; None for inputs that are no pictures.
     score: the question's score at the input (logits, for linear questions).
     probability: of the target. prediction: (name, probability) of the model's first class.
@@ -66,7 +67,7 @@ class Explanation:
 
     values: np.ndarray
     input: np.ndarray
-    question: Question
+    question: Question | None
     method: str
     image: np.ndarray | None = field(default_factory=lambda: None)  # or a callable that draws it
     params: dict[str, Any] = field(default_factory=dict)
@@ -135,7 +136,8 @@ class Explanation:
         shape = "x".join(map(str, self.values.shape))
         score = "" if self.score is None else f", score {self.score:.3f}"
         where = f" at {self.layer}" if self.layer else ""
-        return f"<Explanation {self.question} {self.method}{where}, map {shape}{score}>"
+        asked = f"{self.question} " if self.question is not None else ""
+        return f"<Explanation {asked}{self.method}{where}, map {shape}{score}>"
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         if self.values.ndim != 2:
@@ -276,4 +278,4 @@ def from_array(values: Any, image: Any, question: Question | str | None = None, 
         raise InputError(f"an explanation has no field {', '.join(sorted(unknown))}; it has "
                          f"{', '.join(Explanation.__dataclass_fields__)}.")
     seen = np.moveaxis(picture.astype(np.float32) / 255, -1, 0)
-    return Explanation(v, seen, asked or Question(), method, image=picture, **facts)
+    return Explanation(v, seen, asked, method, image=picture, **facts)

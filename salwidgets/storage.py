@@ -35,7 +35,9 @@ def save_explanation(e: Explanation, folder: Path) -> Path:
         overlay(e).save(folder / "overlay.png")
     complete = e.completeness
     manifest = {
-        "schema_version": SCHEMA_VERSION, "kind": "explanation", "question": e.question.to_dict(), "asked": str(e.question),
+        "schema_version": SCHEMA_VERSION, "kind": "explanation",
+        "question": None if e.question is None else e.question.to_dict(),
+        "asked": None if e.question is None else str(e.question),
         "method": e.method, "params": e.params, "model": e.model, "layer": e.layer, "score": e.score,
         "probability": e.probability, "prediction": None if e.prediction is None else list(e.prediction),
         "completeness": None if complete is None else
@@ -88,7 +90,8 @@ def _load_one(folder: Path, m: dict[str, Any]) -> Explanation:
             mass = abs(total - expected) / share if share > 0 else 1.0
             complete = Completeness(total, expected, mass)
         return Explanation(
-            values, seen, Question.from_dict(m["question"]), str(m["method"]), image=arrays.get("image"),
+            values, seen, None if m["question"] is None else Question.from_dict(m["question"]), str(m["method"]),
+            image=arrays.get("image"),
             params=dict(m["params"]), model=str(m["model"]), layer=m["layer"], score=_number(m["score"]),
             probability=_number(m["probability"]),
             prediction=None if m["prediction"] is None else (str(m["prediction"][0]), float(m["prediction"][1])),

@@ -46,7 +46,8 @@ class Verbalization:
     def _repr_markdown_(self) -> str:
         from html import escape
 
-        return f"**{escape(str(self.explanation.question))}** {escape(self.text)}"
+        asked = self.explanation.question
+        return escape(self.text) if asked is None else f"**{escape(str(asked))}** {escape(self.text)}"
 
 
 def verbalize(e: Explanation, writer: str = "template") -> Verbalization:
@@ -68,7 +69,7 @@ def verbalize(e: Explanation, writer: str = "template") -> Verbalization:
 
 def _main(e: Explanation) -> str:
     shares = place_shares(e)
-    b = e.question.binding
+    b = e.question.binding if e.question is not None else None
     words: dict[str, Any] = {
         "method": _NAMES.get(e.method, e.method.replace("-", " ").capitalize()),
         "target": b.target_label if b else _asked(e),
@@ -97,8 +98,7 @@ def _listed(items: list[str]) -> str:
 
 
 def _asked(e: Explanation) -> str:
-    words = str(e.question).removeprefix("Why ").rstrip("?")
-    return words
+    return "what was asked" if e.question is None else str(e.question).removeprefix("Why ").rstrip("?")
 
 
 def _caveats(e: Explanation) -> list[str]:

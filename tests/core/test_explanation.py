@@ -117,13 +117,17 @@ def test_archives_that_unpack_to_gigabytes_are_refused(e, tmp_path):
         sw.load(folder)
 
 
-def test_external_maps():
+def test_external_maps(tmp_path):
     picture = np.zeros((50, 70, 3), np.uint8)
     e = sw.from_array(np.eye(7), picture, "why husky rather than wolf", method="captum", score=1.5)
     assert str(e.question) == "Why “husky” rather than “wolf”?"
     assert e.upsampled().shape == (50, 70)
     assert e.score == 1.5
-    assert sw.from_array(torch.ones(1, 4, 4), torch.rand(3, 8, 8)).values.shape == (4, 4)
+    bare = sw.from_array(torch.ones(1, 4, 4), torch.rand(3, 8, 8))
+    assert bare.values.shape == (4, 4)
+    assert bare.question is None
+    assert sw.load(bare.save(tmp_path / "bare")).question is None
+    assert "Why" not in sw.verbalize(bare).text + repr(bare) + bare.plot().get_title()
     for bad in (np.zeros((0, 3)), np.zeros(5), np.array([["a"]])):
         with pytest.raises(InputError, match="map has shape"):
             sw.from_array(bad, picture)
