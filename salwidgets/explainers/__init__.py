@@ -1,6 +1,18 @@
 """Explainers: one file per family, one short class per method, a registry with the facts of each."""
 
-from . import cam, cam_gradient, cam_scores, gradients, occlusion, path, rise  # noqa: F401  (each registers its methods)
+from . import (  # noqa: F401  (each registers its methods)
+    attention,
+    cam,
+    cam_cluster,
+    cam_full,
+    cam_gradient,
+    cam_scores,
+    class_embedding,
+    gradients,
+    occlusion,
+    path,
+    rise,
+)
 from .api import explain, prepare
 from .registry import MethodInfo, methods
 

@@ -123,11 +123,16 @@ def _identity(t: Tensor) -> tuple[int, torch.Size]:
 
 def _last_block_norm(runs: Sequence[Run]) -> Run | None:
     """The first norm that runs inside the last transformer block (a repeated module with attention inside)."""
-    blocks = [r.name for r in runs if _is_block(r)]
-    if not blocks:
+    found = blocks(runs)
+    if not found:
         return None
-    last = blocks[-1]
+    last = found[-1].name
     return next((r for r in runs if r.name.startswith(last + ".") and _is_norm(r.module) and r.output.ndim >= 3), None)
+
+
+def blocks(runs: Sequence[Run]) -> list[Run]:
+    """The transformer blocks that ran (repeated modules with a norm and attention inside), in order."""
+    return [r for r in runs if _is_block(r)]
 
 
 def _is_block(run: Run) -> bool:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from types import FunctionType
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
 from ..errors import ModelError
@@ -127,19 +130,19 @@ class Capture:
 
 
 @contextlib.contextmanager
-def captured(net: nn.Module, layers: list[str], cut: bool = True) -> Iterator[dict[str, Capture]]:
+def captured(net: nn.Module, layers: list[str], cut: bool = True, copy: bool = False) -> Iterator[dict[str, Capture]]:
     """Hook ``layers`` by name while the block runs.
 
     cut: the output becomes a leaf that asks for a gradient and its clone is handed on, so that backward stops
     there and nothing before it is recorded. (A bare leaf would break nets that change it in place.)
-    Not cut: the output is kept as it is.
+    Not cut: the output is kept as it is; ``copy``: as a copy without a graph, which no later layer can change.
     """
     found: dict[str, Capture] = {}
     handles = []
     try:
         for name in layers:
             found[name] = Capture()
-            handles.append(submodule(net, name).register_forward_hook(_keep(found[name], cut)))
+            handles.append(submodule(net, name).register_forward_hook(_keep(found[name], cut, copy)))
         yield found
     finally:
         for handle in handles:
@@ -187,14 +190,14 @@ def submodule(net: nn.Module, name: str) -> nn.Module:
         raise ModelError(f"the model has no layer {name!r}." + (f" Nearest: {near}." if near else "")) from None
 
 
-def _keep(capture: Capture, cut: bool) -> Any:
+def _keep(capture: Capture, cut: bool, copy: bool = False) -> Any:
     def hook(module: nn.Module, args: Any, output: Any) -> Any:
         tensor, put_back = _main_tensor(output)
         if tensor is None:
             return None
         capture.calls += 1
         if not cut:
-            capture.tensor = tensor
+            capture.tensor = tensor.detach().clone() if copy else tensor
             return None
         capture.tensor = tensor.detach().requires_grad_()
         return put_back(capture.tensor.clone())
@@ -307,3 +310,62 @@ def rewired(rule: Callable[[Call], Any]) -> Iterator[None]:
     """
     with _Rewired(rule):
         yield
+
+
+@contextlib.contextmanager
+def attending(seen: Callable[[Tensor], Tensor]) -> Iterator[None]:
+    """Hand every attention matrix that a forward makes through ``seen``, and let the net go on with what it returns.
+
+    Seen are softmaxes over the last axis of square matrices `[..., T, T]`, however they come about: written out,
+    inside `scaled_dot_product_attention` (which is written out here), and inside `nn.MultiheadAttention`, whose fused
+    path torch itself leaves while a function mode is on. Nothing global is replaced, so nothing can stay replaced.
+    """
+    with _Attending(seen):
+        yield
+
+
+_SOFTMAX = (F.softmax, torch.softmax, Tensor.softmax, torch.special.softmax)
+
+
+class _Attending(TorchFunctionMode):
+    def __init__(self, seen: Callable[[Tensor], Tensor]):
+        super().__init__()
+        self.seen = seen
+        # torch's own function on a copy of its global names: its inner calls are not seen by the mode that calls it.
+        plain: Any = F.multi_head_attention_forward
+        names = {**plain.__globals__, "softmax": self.softmax, "scaled_dot_product_attention": self.fused}
+        self.multi_head: Any = FunctionType(plain.__code__, names, plain.__name__, plain.__defaults__, plain.__closure__)
+        self.multi_head.__kwdefaults__ = plain.__kwdefaults__
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if func is F.scaled_dot_product_attention:
+            return self.fused(*args, **kwargs)
+        if func is F.multi_head_attention_forward:
+            return self.multi_head(*args, **kwargs)
+        out = func(*args, **kwargs)
+        return self._passed(out, args, kwargs) if func in _SOFTMAX else out
+
+    def softmax(self, *args: Any, **kwargs: Any) -> Tensor:
+        """`F.softmax`, seen."""
+        return self._passed(F.softmax(*args, **kwargs), args, kwargs)
+
+    def fused(self, query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor | None = None, dropout_p: float = 0.0,
+              is_causal: bool = False, scale: float | None = None, enable_gqa: bool = False) -> Tensor:
+        """`scaled_dot_product_attention` as its documentation writes it out: softmax(q k^T scale + mask) v."""
+        if enable_gqa:
+            key = key.repeat_interleave(query.shape[-3] // key.shape[-3], -3)
+            value = value.repeat_interleave(query.shape[-3] // value.shape[-3], -3)
+        scores = query * (1 / math.sqrt(query.shape[-1]) if scale is None else scale) @ key.transpose(-2, -1)
+        if is_causal:
+            later = torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device).triu(1)
+            scores = scores.masked_fill(later, -math.inf)
+        if attn_mask is not None:
+            scores = scores.masked_fill(~attn_mask, -math.inf) if attn_mask.dtype == torch.bool else scores + attn_mask
+        attention = self.softmax(scores, dim=-1)
+        return (F.dropout(attention, dropout_p) if dropout_p else attention) @ value
+
+    def _passed(self, out: Tensor, args: Any, kwargs: Any) -> Tensor:
+        axis = kwargs.get("dim", args[1] if len(args) > 1 else None)
+        square = out.ndim in (3, 4) and out.shape[-1] == out.shape[-2] > 1
+        return self.seen(out) if square and axis in (-1, out.ndim - 1) else out

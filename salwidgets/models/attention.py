@@ -1,0 +1,164 @@
+"""Transformers from inside: their blocks, the grid their tokens lie on, their attention, and what reads their tokens.
+
+All of it is found by one forward on one input and checked by numbers, never guessed from a class name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import MethodError, ModelError
+from .adapter import Model
+from .layers import Layout, blocks, token_layout
+from .outputs import find_logits
+from .session import Run, attending, watched
+
+_ALIKE = {torch.float32: 1e-4, torch.float64: 1e-6}
+_NO_PART = (nn.Dropout, nn.Dropout2d, nn.Identity)
+_POOLS = ("first", "mean", "patches", "rest", "first and patches", "first and rest")
+
+
+@dataclass(frozen=True)
+class Tail:
+    """What turns the last block's tokens into scores: ``modules`` by name, run one after the other on each token.
+
+    pool: which tokens are read: the "first" one, the "mean" of all, of the "patches", or of the "rest" after the first;
+    "first and ..." puts both side by side. place: how many modules run before that.
+    """
+
+    modules: tuple[str, ...]
+    pool: str
+    place: int
+
+    def each(self, net: nn.Module, tokens: Tensor) -> Tensor:
+        """Scores `[N, T, K]` of tokens `[N, T, C]`: what the net would say if every token were this one."""
+        for i, name in enumerate((*self.modules, None)):
+            if i == self.place and self.pool.startswith("first and"):
+                tokens = torch.cat([tokens, tokens], -1)
+            if name is not None:
+                tokens = net.get_submodule(name)(tokens)
+        n, t = tokens.shape[:2]
+        return find_logits(tokens.flatten(0, 1), n * t).unflatten(0, (n, t))
+
+    def whole(self, net: nn.Module, tokens: Tensor, prefix: int) -> Tensor:
+        """The net's own scores `[N, K]` from the last block's tokens."""
+        for i, name in enumerate((*self.modules, None)):
+            if i == self.place:
+                tokens = _pooled(tokens, self.pool, prefix)
+            if name is not None:
+                tokens = net.get_submodule(name)(tokens)
+        return find_logits(tokens, len(tokens))
+
+
+@dataclass(frozen=True)
+class TokenPath:
+    """How images go through a transformer.
+
+    blocks: names of the blocks whose output are its tokens, in order. tokens: how many (T). layout: where the patches
+    among them lie. tail: what reads them after the last block; None if it is no chain of modules. attends: how many
+    attention matrices between all tokens one forward makes; 0 with ``trouble``, a clause saying why there are none.
+    """
+
+    blocks: tuple[str, ...]
+    tokens: int
+    layout: Layout
+    tail: Tail | None
+    attends: int
+    trouble: str
+
+    def queries(self, like: Tensor) -> Tensor:
+        """Weights `[T]` of the tokens whose rows of attention answer: the class token, else the mean of all that are
+        read (a prefix of registers alone is no class token, which the tail tells)."""
+        w = torch.zeros(self.tokens, device=like.device)
+        pool = self.tail.pool if self.tail else ("first" if self.layout.prefix else "mean")
+        if pool.startswith("first"):
+            w[0] = 1.0
+        else:
+            w[{"mean": 0, "rest": 1, "patches": self.layout.prefix}[pool]:] = 1.0
+        return w / w.sum()
+
+
+_FOUND: WeakKeyDictionary[Model, dict[Any, TokenPath]] = WeakKeyDictionary()
+
+
+def token_path(model: Model, x: Tensor, method: str) -> TokenPath:
+    """The path of tokens for inputs shaped like ``x``; found by one forward, then remembered.
+
+    Raises `MethodError`, which names ``method``, for a model without transformer blocks; `ModelError` if its tokens cannot
+    be placed on a grid.
+    """
+    other = "Use grad-cam, or occlusion, which needs scores only."
+    if not isinstance(model.net, nn.Module):
+        raise MethodError(f"{method} looks inside transformer blocks, and {model.name} is a plain callable. Use occlusion "
+                          "or rise, which need scores only, or give the torch module itself.")
+    if x.ndim != 4:
+        raise MethodError(f"{method} draws the patches of images [N, C, H, W]; these inputs are {list(x.shape)}. Use "
+                          "integrated-gradients.")
+    known = _FOUND.setdefault(model, {})
+    key = tuple(x.shape[1:])
+    if key not in known:
+        seen: list[tuple[int, ...]] = []
+
+        def note(attention: Tensor) -> Tensor:
+            seen.append(tuple(attention.shape))
+            return attention
+
+        with model.session(), torch.no_grad(), watched(model.net) as runs:
+            with attending(note):
+                output = model.call(x[:1])
+            found = blocks(runs)
+            if not found or found[-1].output.ndim != 3:
+                what = "no transformer block with attention ran in" if not found else \
+                    f"blocks put out {list(found[-1].output.shape)}, not one sequence of tokens, in"
+                raise MethodError(f"{method} needs a transformer: {what} {model.name}. {other}")
+            known[key] = _describe(model, runs, found, output, seen)
+    return known[key]
+
+
+def _describe(model: Model, runs: Sequence[Run], found: Sequence[Run], output: Any,
+              seen: Sequence[tuple[int, ...]]) -> TokenPath:
+    last = found[-1]
+    t = last.output.shape[1]
+    layout = token_layout(t, runs, model.token_grid)
+    after = runs[next(i for i, r in enumerate(runs) if r is last) + 1:]
+    names = [r.name for r in after
+             if not any(True for _ in r.module.children()) and not isinstance(r.module, _NO_PART)]
+    same = [r.name for r in found if r.output.shape == last.output.shape]
+    trouble = ""
+    if not seen:
+        trouble = "no softmax of it was seen (a kernel of its own, or attention that is linear)"
+    elif any(s[-1] != t or (len(s) == 4 and s[0] != 1) for s in seen):
+        trouble = "it is not between all tokens (it stays inside windows, as in Swin, or tokens are merged on the way)"
+    return TokenPath(tuple(dict.fromkeys(same)), t, layout, _tail(model.net, names, last.output, layout.prefix, output),
+                     0 if trouble else len(seen), trouble)
+
+
+def _tail(net: nn.Module, names: list[str], tokens: Tensor, prefix: int, output: Any) -> Tail | None:
+    """The chain of ``names`` that makes the net's own scores from its last tokens, found by trying where it pools."""
+    try:
+        scores = find_logits(output, 1)
+    except ModelError:
+        return None
+    limit = _ALIKE.get(tokens.dtype, 3e-2) * max(1e-12, float(scores.abs().max()))
+    for pool in _POOLS:
+        for place in range(len(names) + 1):
+            tail = Tail(tuple(names), pool, place)
+            try:
+                said = tail.whole(net, tokens, prefix)
+            except (RuntimeError, ModelError, TypeError, ValueError, IndexError):
+                continue  # a chain that does not fit together is not the one
+            if said.shape == scores.shape and float((said - scores).abs().max()) <= limit:
+                return tail
+    return None
+
+
+def _pooled(tokens: Tensor, pool: str, prefix: int) -> Tensor:
+    if pool.startswith("first and"):
+        return torch.cat([tokens[:, 0], _pooled(tokens, pool.removeprefix("first and "), prefix)], -1)
+    return tokens[:, 0] if pool == "first" else tokens[:, {"mean": 0, "rest": 1, "patches": prefix}[pool]:].mean(1)
