@@ -2,13 +2,18 @@
 
 from . import (  # noqa: F401  (each registers its methods)
     attention,
+    blur_ig,
     cam,
     cam_cluster,
     cam_full,
     cam_gradient,
     cam_scores,
     class_embedding,
+    deeplift,
     gradients,
+    guided,
+    guided_ig,
+    noise,
     occlusion,
     path,
     rise,

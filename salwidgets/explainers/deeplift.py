@@ -1,0 +1,186 @@
+"""DeepLIFT, rescale rule: every activation's slope is that between the baseline and the input, not that at the input.
+
+The baseline goes through the network first and leaves its inputs to each activation behind; the input's pass takes
+them up in the same order. Functional, in-place and reused activations are therefore met like any other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from ..errors import MethodError
+from ..models.session import Call, rewired
+from . import baselines
+from .base import Answer, Columns, Job, Method, apply, one_hot, weights_of
+from .gradients import ANY, GradientEvidence, check_channels, input_gradient, need_floats, to_map
+from .guided import no_torchscript
+from .path import quadrature
+from .registry import register
+
+_ELEMENTWISE = frozenset({"abs", "celu", "clamp", "clamp_max", "clamp_min", "elu", "exp", "gelu", "hardsigmoid",
+                          "hardswish", "hardtanh", "leaky_relu", "log", "log1p", "mish", "relu", "relu6", "rsqrt", "selu",
+                          "sigmoid", "silu", "softplus", "sqrt", "square", "tanh"})
+_POOLS = frozenset({"max_pool1d", "max_pool2d", "max_pool3d", "adaptive_max_pool1d", "adaptive_max_pool2d",
+                    "adaptive_max_pool3d"})
+# The rule is for functions of one value. These mix values otherwise than by a fixed sum; products only if both depend
+# on the input.
+_MIXING = frozenset({"amax", "amin", "group_norm", "instance_norm", "layer_norm", "log_softmax", "logsumexp", "max",
+                     "multi_head_attention_forward", "norm", "normalize", "pow", "rms_norm", "scaled_dot_product_attention",
+                     "softmax", "std", "var"})
+_PRODUCTS = frozenset({"bmm", "div", "einsum", "matmul", "mul", "true_divide", "__matmul__", "__mul__", "__truediv__"})
+_CLOSE = 1e-6
+
+
+class _Reference:
+    """The baseline's pass: keeps what each activation was given."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[str, Tensor]] = []
+
+    def __call__(self, call: Call) -> Any:
+        if call.name in _ELEMENTWISE or call.name in _POOLS:
+            self.seen.append((call.name, call.x.detach().clone() if call.in_place else call.x.detach()))
+        return NotImplemented
+
+
+class _Rescale:
+    """The input's pass: activations with the slope between their two inputs."""
+
+    def __init__(self, seen: list[tuple[str, Tensor]]):
+        self.seen, self.at, self.mixing = seen, 0, set[str]()
+
+    def __call__(self, call: Call) -> Any:
+        name = call.name
+        if name in _MIXING or (name in _PRODUCTS and sum(_depends(a) for a in call.args) > 1):
+            self.mixing.add(name.strip("_"))
+        if name not in _ELEMENTWISE and name not in _POOLS:
+            return NotImplemented
+        self.at += 1
+        if self.at > len(self.seen) or self.seen[self.at - 1][0] != name or \
+                self.seen[self.at - 1][1].shape != call.x.shape:
+            raise MethodError("deeplift: the network takes another way for the input than for the baseline, so their "
+                              "activations cannot be compared. Use integrated-gradients.")
+        x, below = call.x, self.seen[self.at - 1][1]
+        self.seen[self.at - 1] = (name, below[:0])  # free it
+        if not _depends(x):
+            return NotImplemented
+        y, line = _pool(call, x, below) if name in _POOLS else _activation(call, x, below)
+        return y + (line - line.detach())  # the value is y's, the slope is the line's
+
+
+def _depends(a: Any) -> bool:
+    return isinstance(a, Tensor) and a.requires_grad
+
+
+def _near(x: Tensor, below: Tensor) -> Tensor:
+    """Where the two inputs differ by rounding only: the slope between them would be noise."""
+    return (x - below).abs() <= _CLOSE * (x.abs() + below.abs()) + 1e-10
+
+
+def _activation(call: Call, x: Tensor, below: Tensor) -> tuple[Tensor, Tensor]:
+    """f(x) and a line with the slope (f(x) - f(x')) / (x - x'), or f'(x) where both inputs agree."""
+    leaf = x.detach().requires_grad_()
+    with torch.enable_grad():
+        y = call.run(leaf)
+    slope = torch.autograd.grad(y.sum(), leaf)[0]
+    y, near = y.detach(), _near(leaf.detach(), below)
+    between = (y - call.run(below)) / torch.where(near, 1, leaf.detach() - below)
+    return y, x * torch.where(near, slope, between)
+
+
+def _pool(call: Call, x: Tensor, below: Tensor) -> tuple[Tensor, Tensor]:
+    """Max pooling: with m the larger of both maxima, m - y' is due to the place of the input's maximum and y - m to that
+    of the baseline's; each is spread over the way that the value there has gone."""
+    pool = getattr(F, call.name)
+    options = {**call.kwargs, "return_indices": True}
+    options.pop("input", None)
+    y, place = pool(x.detach(), *call.args[1:], **options)
+    y_below, place_below = pool(below, *call.args[1:], **options)
+    space = -2 if y.ndim == x.ndim and call.name.endswith("2d") else (-1 if call.name.endswith("1d") else -3)
+    flat, flat_below = x.flatten(space), below.flatten(space)
+    moved = torch.where(_near(flat.detach(), flat_below), torch.inf, flat.detach() - flat_below)
+    higher = torch.maximum(y, y_below)
+
+    def part(where: Tensor, share: Tensor) -> Tensor:
+        at = where.flatten(space)
+        slope = share.flatten(space) / moved.gather(-1, at)
+        # Nothing moved there: the input's own maximum passes its gradient on, as without the rule.
+        still = ~moved.gather(-1, at).isfinite()
+        slope = torch.where(still, torch.ones_like(slope) if where is place else torch.zeros_like(slope), slope)
+        return (flat.gather(-1, at) * slope).reshape(y.shape)
+
+    return y, part(place, higher - y_below) + part(place_below, y - higher)
+
+
+class DeepLiftEvidence(GradientEvidence):
+    """The input's graph with the baseline's slopes in it: a question costs one backward pass."""
+
+    baseline: Tensor
+    baseline_logits: Tensor
+    promised: bool
+
+    def answer(self, columns: Columns) -> Answer:
+        if all(q.linear for column in columns for q in column):
+            weights = weights_of(columns, self.logits)
+        else:  # the slope of the question itself, along the straight line between both scores
+            nodes, shares = quadrature("gauss-legendre", 32)
+            step = self.logits - self.baseline_logits
+            weights = sum((weights_of(columns, self.baseline_logits + float(a) * step) * float(s)
+                           for a, s in zip(nodes, shares, strict=True)), torch.zeros(()))
+        expected = apply(columns, self.logits) - apply(columns, self.baseline_logits)
+        known = self.promised and self.params["channels"] != "max-abs"
+        return Answer(self._maps(weights), expected.cpu() if known else None)
+
+    def class_maps(self, classes: Sequence[int]) -> Tensor:
+        return self._maps(one_hot(classes, self.logits))
+
+    def _maps(self, weights: Tensor) -> Tensor:
+        with torch.enable_grad():
+            g = input_gradient(self.graph, self.leaf, weights, retain=True).float()
+        return to_map(g * (self.leaf.detach() - self.baseline).float(), self.params["channels"])
+
+
+@register(name="deeplift", family="gradient", linear=True, signed=True, complete=True, needs=("gradients",),
+          passes="2 forwards, 1 backward", seed=False, modality=ANY,
+          source="Shrikumar et al. 2017, rescale rule; max pooling as in captum (ref)")
+class DeepLift(Method):
+    """(x - x') times the gradient in which every activation f has the slope (f(z) - f(z')) / (z - z').
+
+    z' is what the activation is given for the baseline x' (see `baselines.make`); where z and z' agree, the slope is
+    f'(z). Map `[N, H, W]`, signed; it sums to score(x) - score(x'). Questions that are not linear take their own slope
+    averaged along the line between both score vectors (ours), which keeps that sum. Normalisation over the input's own
+    values, attention, softmax and products of activations have no such rule: they keep their derivative, a notice names
+    them, and no sum is promised then.
+    """
+
+    defaults: ClassVar[dict[str, Any]] = {"baseline": "zero", "channels": "sum", "seed": 0}
+
+    def prepare(self, job: Job) -> DeepLiftEvidence:
+        check_channels(self)
+        need_floats(self, job.x)
+        no_torchscript("deeplift", job.model)
+        baseline = baselines.make(job.model, job.x, self.params["baseline"], self.params["seed"])
+        reference = _Reference()
+        with torch.no_grad(), rewired(reference):
+            below = job.model.forward(baseline, job.task)
+        rule = _Rescale(reference.seen)
+        with torch.enable_grad():
+            leaf = job.x.detach().clone().requires_grad_()
+            with rewired(rule):
+                scores = job.model.forward(leaf.clone(), job.task)
+        notices = () if not rule.mixing else (
+            f"the rescale rule is not defined for {', '.join(sorted(rule.mixing))}: these keep their derivative, and the "
+            "map need not sum to the score difference.",)
+        evidence = self.evidence(DeepLiftEvidence, job, scores.detach(), None, notices)
+        evidence.leaf, evidence.graph, evidence.baseline, evidence.baseline_logits = leaf, scores, baseline, below
+        evidence.promised = not rule.mixing
+        job.progress.step(self.passes(job.x))
+        return evidence
+
+    def passes(self, x: Tensor) -> int:
+        return 2 * len(x)
