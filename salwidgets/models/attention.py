@@ -20,7 +20,7 @@ from .outputs import find_logits
 from .session import Run, attending, watched
 
 _ALIKE = {torch.float32: 1e-4, torch.float64: 1e-6}
-_NO_PART = (nn.Dropout, nn.Dropout2d, nn.Identity)
+_NO_PART = (nn.Dropout, nn.Identity, nn.Flatten, nn.AdaptiveAvgPool1d)  # pooling is tried by itself
 _POOLS = ("first", "mean", "patches", "rest", "first and patches", "first and rest")
 
 
