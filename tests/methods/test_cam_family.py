@@ -13,7 +13,6 @@ from tests.core import nets
 NAMES = list("abcde")
 TREE = sw.Taxonomy.from_nested({"vowel": ["a", "e"], "consonant": ["b", "c", "d"]})
 FAMILY = [m for m in sw.methods() if m.family == "cam"]
-CAMS = [m.name for m in FAMILY if m.name != "fullgrad"]
 TEN = ["grad-cam", "grad-cam++", "xgrad-cam", "hires-cam", "layer-cam", "eigen-cam", "eigen-grad-cam",
        "threshold-grad-cam", "normgrad", "finer-cam"]
 
@@ -209,7 +208,7 @@ def test_score_cam_equals_a_plain_loop(question):
             mask = F.interpolate(ak[None, None], size=x.shape[-2:], mode="bilinear", align_corners=True)
             mask = (mask - mask.min()) / (mask.max() - mask.min() + 1e-8)
             scores.append(bound.score(net(x * mask))[0])
-        w = torch.stack(scores).exp() / torch.stack(scores).exp().sum()
+        w = torch.stack(scores).softmax(0)
         expected = sum(wk * ak for wk, ak in zip(w, a, strict=True))
     close(sw.explain(model(net), x, question, method="score-cam", batch_size=4).values, expected)
 
@@ -220,8 +219,7 @@ def test_score_cam_equals_a_plain_loop(question):
 def test_ablation_cam_equals_removing_each_channel(question, variant, net):
     net, x = net().eval(), nets.images(1)
     e = sw.explain(model(net), x, question, method="ablation-cam", variant=variant, batch_size=5)
-    layer, bound = net.get_submodule(e.layer), question.bind(NAMES, TREE)
-    vit, kept = isinstance(net, nets.TinyViT), []
+    layer, bound, vit, kept = net.get_submodule(e.layer), question.bind(NAMES, TREE), isinstance(net, nets.TinyViT), []
 
     def without(k):
         def hook(module, args, output):
@@ -241,8 +239,6 @@ def test_ablation_cam_equals_removing_each_channel(question, variant, net):
 
     full = without(None)
     a = kept[0][0, 3:].T.unflatten(1, (4, 5)) if vit else kept[0][0]
-    if isinstance(net, nets.Functional):
-        a = a.clone()
     w = [full - without(k) for k in range(len(a))]
     expected = sum(wk * ak for wk, ak in zip(w, a, strict=True)) / (full if variant == "reference" else 1)
     close(e.values, expected, 1e-3)
@@ -274,7 +270,7 @@ def test_ablation_cam_of_a_pooled_head_is_one_forward():
         assert len(calls) == 1
 
 
-def test_ten_cams_run_the_model_once_and_ask_for_one_gradient():
+def test_ten_cams_run_the_model_once():
     net = Deep().eval()
     m, x, calls = model(net), nets.images(2), []
     m.feature_layer(x)
@@ -283,8 +279,8 @@ def test_ten_cams_run_the_model_once_and_ask_for_one_gradient():
     handle.remove()
     assert len(calls) == 1
     assert es.shape == (2, 1, 10)
-    for k, method in enumerate(TEN):
-        close(es[1, 0, k].values, sw.explain(m, x[1], sw.why("b"), method=method).values, 2e-4)
+    for e in es[1, 0]:
+        close(e.values, sw.explain(m, x[1], sw.why("b"), method=e.method).values, 2e-4)
 
 
 @pytest.mark.parametrize("method", [m.name for m in FAMILY])
