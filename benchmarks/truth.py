@@ -105,6 +105,8 @@ def run(n: int, masks: int, seed: int = 20_000) -> str:
     runs: list[tuple[str, str, dict[str, object]]] = [("-", "random", {})]
     for net in ("cnn", "vit"):
         for info in sw.methods():
+            if "attention" in info.needs and net == "cnn":
+                continue
             params: dict[str, object] = {"n_masks": masks} if info.name == "rise" else {}
             params |= {"window": 12, "stride": 4} if info.name == "occlusion" else {}
             runs.append((net, info.name, params))
