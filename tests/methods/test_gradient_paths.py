@@ -225,3 +225,4 @@ def test_squeezenet():
         theirs = peer(net).attribute(x.clone().requires_grad_(), 281).sum(1)[0].detach().numpy()
         assert difference(explain(net, x, sw.why(281), method).values, theirs) < 1e-5
     assert explain(net, x, sw.why(281).rather_than(282), "deeplift").completeness < 1e-4
+    assert explain(net, x, sw.why(281), "blur-ig").completeness < 0.01  # 0.1 % at 100 steps; 30 leave 1.2 %
