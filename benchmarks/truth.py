@@ -1,6 +1,6 @@
 """How well each method finds what is true by construction in the creatures world, with a random map as the floor.
 
-python -m benchmarks.truth [OUT.md] [--n 60] [--masks 2000]
+python -m benchmarks.truth [OUT.md] [--n 60] [--masks 2000] [--methods NAME ...]
 
 Per image: a contrast question (its leaf rather than a sibling), the class question, and the group question (its
 family). Two scores, each against `world.truth(question, i)`:
@@ -97,15 +97,15 @@ def _smooth_noise(rng: np.random.Generator) -> np.ndarray:
     return resize(rng.normal(size=(8, 8)).astype(np.float32), 64, 64)
 
 
-def run(n: int, masks: int, seed: int = 20_000) -> str:
-    """The table as Markdown."""
+def run(n: int, masks: int, only: Sequence[str] | None = None, seed: int = 20_000) -> str:
+    """The table as Markdown; ``only`` some methods if named."""
     world = sw.worlds.creatures(n=n, seed=seed)
     lines = ["| net | method | contrast | its truth, asked pointwise | class | group | seconds |",
              "|---|---|---|---|---|---|---|"]
     runs: list[tuple[str, str, dict[str, object]]] = [("-", "random", {})]
     for net in ("cnn", "vit"):
         for info in sw.methods():
-            if "attention" in info.needs and net == "cnn":
+            if ("attention" in info.needs and net == "cnn") or (only and info.name not in only):
                 continue
             params: dict[str, object] = {"n_masks": masks} if info.name == "rise" else {}
             params |= {"window": 12, "stride": 4} if info.name == "occlusion" else {}
@@ -142,8 +142,9 @@ def main() -> None:
     parser.add_argument("out", nargs="?")
     parser.add_argument("--n", type=int, default=60)
     parser.add_argument("--masks", type=int, default=2000)
+    parser.add_argument("--methods", nargs="*")
     args = parser.parse_args()
-    text = _HEAD.format(n=args.n, seed=20_000, masks=args.masks) + run(args.n, args.masks) + "\n"
+    text = _HEAD.format(n=args.n, seed=20_000, masks=args.masks) + run(args.n, args.masks, args.methods) + "\n"
     if args.out:
         Path(args.out).write_text(text, encoding="utf-8")
 

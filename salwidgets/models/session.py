@@ -111,7 +111,8 @@ def _buffers_kept(modules: list[nn.Module]) -> Iterator[None]:
             for module, name, buffer, copy, version in kept:
                 if buffer is not None and copy is not None and _version(buffer) != version:
                     buffer.copy_(copy)
-                if module._buffers.get(name) is not buffer:
+                # TorchScript keeps its buffers in a place of its own, where none can be replaced.
+                if isinstance(module._buffers, dict) and module._buffers.get(name) is not buffer:
                     module._buffers[name] = buffer
 
 

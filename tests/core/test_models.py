@@ -276,3 +276,12 @@ def test_changed_weights_are_noticed():
             p.mul_(1.1)
     with pytest.raises(ModelError, match="changed after"):
         ev.explain(sw.why(0))
+
+
+def test_torchscript_networks():
+    x = nets.images(2)
+    traced = torch.jit.trace(nets.plain().eval(), x)
+    for method in ("occlusion", "saliency"):
+        a = sw.explain(sw.Model(traced), x, sw.why(1), method=method)
+        b = sw.explain(sw.Model(nets.plain()), x, sw.why(1), method=method)
+        np.testing.assert_allclose(a[1].values, b[1].values, atol=1e-5 * np.abs(b[1].values).max())
