@@ -141,7 +141,9 @@ class Model:
     def batch(self, inputs: Any) -> tuple[Tensor, bool]:
         """The batch of `preprocess` on the model's device and in its dtype, and whether it was a single input."""
         x, single = inputs_.to_batch(inputs, self.preprocess_item, self.mean, self.std, self._input_axes())
-        return x.to(device=self.device, dtype=self.dtype if x.is_floating_point() else None), single
+        x = x.to(device=self.device, dtype=self.dtype if x.is_floating_point() else None)
+        # One memory layout, whatever the picture came in: other layouts take other kernels, whose last digits differ.
+        return x.contiguous(), single
 
     def predict(self, inputs: Any, batch_size: int = 32) -> Predictions:
         """Logits, probabilities and top classes of ``inputs``."""
