@@ -17,6 +17,7 @@ from ..errors import MethodError, ModelError
 from ..explanation import Explanation
 from ..models.attention import TokenPath, token_path
 from ..models.session import attending, captured
+from .backward import gradients
 from .base import Answer, BatchEvidence, Columns, Job, Method, one_hot, weights_of
 from .registry import register
 
@@ -65,16 +66,8 @@ class TokenProbe:
         if not self.scores.requires_grad:
             raise MethodError("the model's output does not depend on its attention in a differentiable way (it may run "
                               "under no_grad). Use rollout, or occlusion, which needs scores only.")
-        w = weights.to(self.scores.dtype)
-        try:
-            with torch.enable_grad():
-                g = _batched(self.scores, self.attention, w)
-        except RuntimeError as e:
-            if "modified by an inplace operation" in str(e):
-                raise ModelError("the model's weights were changed after this evidence was prepared; prepare it "
-                                 "again.") from e
-            raise
-        return [a.float().reshape(len(w), self.n, -1, *a.shape[-2:]) for a in g]
+        g = gradients(self.scores, self.attention, weights)
+        return [a.float().reshape(len(weights), self.n, -1, *a.shape[-2:]) for a in g]
 
     def artefacts(self) -> list[int]:
         """How many patch tokens of each input have a norm above median + 4 median absolute deviations (ours) at the last
@@ -85,23 +78,6 @@ class TokenProbe:
         middle = norms.median(1, keepdim=True).values
         spread = (norms - middle).abs().median(1, keepdim=True).values
         return (norms > middle + _ARTEFACT * spread).sum(1).tolist()
-
-
-def _batched(scores: Tensor, leaves: list[Tensor], w: Tensor) -> list[Tensor]:
-    """The gradients `[Q, *leaf]` of every leaf, in one batched backward where torch can."""
-    def ask(row: Tensor, batched: bool) -> list[Tensor]:
-        g = torch.autograd.grad(scores, leaves, row, retain_graph=True, allow_unused=True, is_grads_batched=batched)
-        lead = row.shape[:1] if batched else ()
-        return [torch.zeros(*lead, *a.shape, device=a.device) if one is None else one
-                for one, a in zip(g, leaves, strict=True)]
-
-    if len(w) > 1:
-        try:
-            return ask(w, True)
-        except (RuntimeError, NotImplementedError) as e:
-            if "vmap" not in str(e) and "batching rule" not in str(e):
-                raise
-    return [torch.stack(rows) for rows in zip(*(ask(row, False) for row in w), strict=True)]
 
 
 class TokenEvidence(BatchEvidence):

@@ -16,6 +16,7 @@ from ..errors import MethodError, ModelError
 from ..models import Model
 from ..models.layers import FeatureLayer
 from ..tasks import Task
+from .backward import gradients
 from .base import Answer, BatchEvidence, Columns, Job, Method, one_hot, weights_of
 from .heads import PooledHead, pooled_head
 from .registry import register
@@ -56,30 +57,10 @@ class FeatureProbe:
         w = weights.to(self._scores.dtype)
         if self._last is not None and torch.equal(self._last[0], w):
             return self._last[1]
-        with torch.enable_grad():
-            try:
-                g = _batched_gradient(self._scores, self._leaf, w)
-            except RuntimeError as e:
-                if "modified by an inplace operation" in str(e):
-                    raise ModelError("the model's weights were changed after this evidence was prepared; "
-                                     "prepare it again.") from e
-                raise
+        g = gradients(self._scores, [self._leaf], w)[0]
         maps = self.layer.layout.to_map(g).float()
         self._last = (w, maps) if maps.numel() * 4 <= _KEPT_BYTES else None
         return maps
-
-
-def _batched_gradient(scores: Tensor, leaf: Tensor, w: Tensor) -> Tensor:
-    if len(w) == 1:
-        g = torch.autograd.grad(scores, leaf, w[0], retain_graph=True, allow_unused=True)[0]
-        return torch.zeros_like(leaf)[None] if g is None else g[None]
-    try:
-        g = torch.autograd.grad(scores, leaf, w, retain_graph=True, allow_unused=True, is_grads_batched=True)[0]
-        return torch.zeros_like(leaf).expand(len(w), *leaf.shape) if g is None else g
-    except (RuntimeError, NotImplementedError) as e:
-        if "vmap" not in str(e) and "batching rule" not in str(e):
-            raise
-        return torch.cat([_batched_gradient(scores, leaf, row[None]) for row in w])
 
 
 class CamEvidence(BatchEvidence):

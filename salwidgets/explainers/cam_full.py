@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import MethodError
+from .backward import gradients
 from .base import Answer, BatchEvidence, Columns, Job, Method, one_hot, weights_of
 from .registry import register
 
@@ -70,16 +71,7 @@ def all_gradients(scores: Tensor, tensors: list[Tensor], weights: Tensor) -> lis
     if not scores.requires_grad:
         raise MethodError("the model's output does not depend on its input in a differentiable way (it may run under "
                           "no_grad). Use occlusion or rise, which need scores only.")
-    w = weights.to(scores.dtype)
-    found: Sequence[Tensor | None]
-    try:
-        found = torch.autograd.grad(scores, tensors, w, retain_graph=True, allow_unused=True, is_grads_batched=True)
-    except (RuntimeError, NotImplementedError) as e:
-        if "vmap" not in str(e) and "batching rule" not in str(e):
-            raise
-        each = [torch.autograd.grad(scores, tensors, row, retain_graph=True, allow_unused=True) for row in w]
-        found = [None if g[0] is None else torch.stack(g) for g in zip(*each, strict=True)]
-    return [t.new_zeros(len(w), *t.shape) if g is None else g for t, g in zip(tensors, found, strict=True)]
+    return gradients(scores, tensors, weights)
 
 
 def scaled(share: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ..errors import MethodError
+from .backward import gradients
 from .base import Answer, BatchEvidence, Columns, Job, Method, one_hot, weights_of
 from .registry import register
 
@@ -44,20 +45,9 @@ def input_gradient(scores: Tensor, leaf: Tensor, weights: Tensor, retain: bool) 
     if not scores.requires_grad:
         raise MethodError("the model's output does not depend on its input in a differentiable way (it may run under "
                           "no_grad, or look inputs up by index). Use occlusion or rise, which need scores only.")
-    out = []
-    parts = weights.to(scores.dtype).split(_AT_ONCE)
-    for i, part in enumerate(parts):
-        keep = retain or i + 1 < len(parts)
-        if len(part) == 1:
-            out.append(torch.autograd.grad(scores, leaf, part[0], retain_graph=keep)[0][None])
-            continue
-        try:
-            out.append(torch.autograd.grad(scores, leaf, part, retain_graph=keep, is_grads_batched=True)[0])
-        except (RuntimeError, NotImplementedError) as e:
-            if "vmap" not in str(e) and "batching rule" not in str(e):
-                raise
-            out += [torch.autograd.grad(scores, leaf, row, retain_graph=True)[0][None] for row in part]
-    return torch.cat(out)
+    parts = weights.split(_AT_ONCE)
+    return torch.cat([gradients(scores, [leaf], part, retain=retain or i + 1 < len(parts), allow_unused=False)[0]
+                      for i, part in enumerate(parts)])
 
 
 class GradientEvidence(BatchEvidence):
