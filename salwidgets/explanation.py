@@ -13,6 +13,7 @@ import numpy as np
 
 from .errors import InputError
 from .questions import Question
+from .regions import Regions
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -63,6 +64,7 @@ class Explanation:
     completeness: `Completeness` where the method promises one, else None.
     elapsed: seconds for the evidence of its batch and this answer.
     class_blind: the map is the same for every question. notices: what a reader must know, in sentences.
+    regions: the scored regions that the map was made of, for methods that have them (xrai, kernel-shap …), else None.
     """
 
     values: np.ndarray
@@ -80,6 +82,7 @@ class Explanation:
     elapsed: float = 0.0
     class_blind: bool = False
     notices: tuple[str, ...] = ()
+    regions: Regions | None = None
 
     def __post_init__(self) -> None:
         self.values = np.ascontiguousarray(self.values, dtype=np.float32)

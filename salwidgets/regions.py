@@ -1,12 +1,57 @@
-"""What part of a map a brushed box holds. The same sums, cell by cell, as js/src/geometry.ts."""
+"""Regions of an image: those that a method scored, and what part of a map a brushed box holds.
+
+The sums of boxes are the same, cell by cell, as js/src/geometry.ts.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from .errors import InputError
+
+
+@dataclass(frozen=True, eq=False)
+class Regions:
+    """A partition of an image into regions, and what a method found each of them worth.
+
+    labels: int32 `[H, W]` at the input's size, 0 .. R-1; -1 where no region lies. scores: float32 `[R]`, in the
+    question's units where the method has any; higher speaks more for the target. names: one per region, or empty.
+    """
+
+    labels: NDArray[np.int32]
+    scores: NDArray[np.float32]
+    names: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        labels, scores = np.asarray(self.labels), np.asarray(self.scores, np.float32)
+        if labels.ndim != 2 or labels.dtype.kind not in "iu" or scores.ndim != 1:
+            raise InputError(f"regions need whole-number labels [H, W] and scores [R]; got {labels.dtype} "
+                             f"{list(labels.shape)} and {list(scores.shape)}.")
+        if labels.size == 0 or labels.min() < -1 or labels.max() >= len(scores):
+            raise InputError(f"region labels must lie between -1 and {len(scores) - 1}, the last of the {len(scores)} scores.")
+        if self.names and len(self.names) != len(scores):
+            raise InputError(f"{len(self.names)} names do not fit {len(scores)} regions.")
+        object.__setattr__(self, "labels", np.ascontiguousarray(labels, np.int32))
+        object.__setattr__(self, "scores", np.ascontiguousarray(scores))
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    def order(self) -> NDArray[np.intp]:
+        """Indices of the regions, highest score first; ties in the order of their labels."""
+        return np.argsort(-self.scores, kind="stable")
+
+    def mask(self, index: int) -> NDArray[np.bool_]:
+        """Pixels of one region, bool `[H, W]`."""
+        return np.asarray(self.labels == index)
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} regions of {self.labels.shape[0]}x{self.labels.shape[1]} pixels>"
 
 
 class Share(NamedTuple):

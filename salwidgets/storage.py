@@ -18,6 +18,7 @@ import numpy as np
 from .errors import InputError
 from .explanation import Completeness, Explanation, Explanations
 from .questions import Question
+from .regions import Regions
 
 SCHEMA_VERSION = 1
 _MOST_BYTES = 2_000_000_000
@@ -30,6 +31,8 @@ def save_explanation(e: Explanation, folder: Path) -> Path:
     arrays = {"values": e.values, "input": e.input}
     if e.image is not None:
         arrays["image"] = np.asarray(e.image, np.uint8)
+    if e.regions is not None:
+        arrays |= {"region_labels": e.regions.labels, "region_scores": e.regions.scores}
     np.savez_compressed(folder / "arrays.npz", **arrays)  # type: ignore[arg-type]
     if e.values.ndim == 2 and e.image is not None:
         overlay(e).save(folder / "overlay.png")
@@ -43,6 +46,7 @@ def save_explanation(e: Explanation, folder: Path) -> Path:
         "completeness": None if complete is None else
         {"share": float(complete), "total": complete.total, "expected": complete.expected},
         "elapsed": e.elapsed, "class_blind": e.class_blind, "notices": list(e.notices),
+        "region_names": None if e.regions is None else list(e.regions.names),
         "input_shape": list(e.input_shape), "input_sha256": e.input_sha256,
         "values_sha256": _digest(e.values), "values_shape": list(e.values.shape),
     }
@@ -96,12 +100,19 @@ def _load_one(folder: Path, m: dict[str, Any]) -> Explanation:
             probability=_number(m["probability"]),
             prediction=None if m["prediction"] is None else (str(m["prediction"][0]), float(m["prediction"][1])),
             completeness=complete, elapsed=float(m["elapsed"]), class_blind=bool(m["class_blind"]),
-            notices=tuple(str(n) for n in m["notices"]))
+            notices=tuple(str(n) for n in m["notices"]),
+            regions=_regions(arrays, m.get("region_names")))
     except (KeyError, TypeError, ValueError, IndexError) as e:
         if isinstance(e, InputError):
             raise
         raise InputError(f"{_where(folder)}: the manifest lacks or garbles a field ({type(e).__name__}: {e}). "
                          "Save the explanation again.") from e
+
+
+def _regions(arrays: dict[str, np.ndarray], names: list[Any] | None) -> Regions | None:
+    if names is None:
+        return None
+    return Regions(arrays["region_labels"], arrays["region_scores"], tuple(str(n) for n in names))
 
 
 def _read_json(folder: Path) -> dict[str, Any]:
@@ -124,7 +135,7 @@ def _read_json(folder: Path) -> dict[str, Any]:
 
 def _read_arrays(folder: Path) -> dict[str, np.ndarray]:
     path = folder / "arrays.npz"
-    kinds = {"values": "<f4", "input": "<f4", "image": "|u1"}
+    kinds = {"values": "<f4", "input": "<f4", "image": "|u1", "region_labels": "<i4", "region_scores": "<f4"}
     try:
         with zipfile.ZipFile(path) as z:
             if sum(i.file_size for i in z.infolist()) > _MOST_BYTES:

@@ -18,6 +18,7 @@ from ..evidence import Basis
 from ..explanation import Completeness, Explanation, Explanations
 from ..models import Model
 from ..questions import Question
+from ..regions import Regions
 from ..tasks import Task
 from .progress import Progress
 from .registry import MethodInfo
@@ -84,11 +85,15 @@ class Method(ABC):
 
 @dataclass(eq=False)
 class Answer:
-    """Maps `[Q, N, ...]` for Q questions on N inputs, and what each should sum to, `[Q, N]`, where promised."""
+    """Maps `[Q, N, ...]` for Q questions on N inputs, and what each should sum to, `[Q, N]`, where promised.
+
+    regions: [question][input], for methods that score regions.
+    """
 
     maps: Tensor
     expected: Tensor | None = None
     notices: tuple[str, ...] = ()
+    regions: list[list[Regions]] | None = None
 
 
 @dataclass(eq=False)
@@ -147,7 +152,8 @@ class BatchEvidence(ABC):
                     image=picture, model=self.model.name, layer=self.layer,
                     score=scores[q][n], probability=probabilities[q][n] if competing else None, prediction=predicted[n],
                     completeness=complete, elapsed=elapsed, class_blind=self.info.class_blind,
-                    notices=self.notices + answer.notices))
+                    notices=self.notices + answer.notices,
+                    regions=answer.regions[q][n] if answer.regions else None))
             out.append(row)
         return out
 
