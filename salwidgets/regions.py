@@ -33,7 +33,7 @@ class Regions:
             raise InputError(f"regions need whole-number labels [H, W] and scores [R]; got {labels.dtype} "
                              f"{list(labels.shape)} and {list(scores.shape)}.")
         if labels.size == 0 or labels.min() < -1 or labels.max() >= len(scores):
-            raise InputError(f"region labels must lie between -1 and {len(scores) - 1}, the last of the {len(scores)} scores.")
+            raise InputError(f"region labels must lie between -1 and {len(scores) - 1}, the last score's index.")
         if self.names and len(self.names) != len(scores):
             raise InputError(f"{len(self.names)} names do not fit {len(scores)} regions.")
         object.__setattr__(self, "labels", np.ascontiguousarray(labels, np.int32))
