@@ -1,6 +1,9 @@
 """How well each method finds what is true by construction in the creatures world, with a random map as the floor.
 
-python -m benchmarks.truth [OUT.md] [--n 60] [--masks 2000] [--methods NAME ...]
+python -m benchmarks.truth [OUT.md] [--all | --methods NAME ...] [--n 60]
+
+Measures what docs/truth.json lacks (--all: everything; --methods: these again), stores each row there as soon as it is
+measured, and writes the table of all rows. Settings that are not a method's defaults stand in `SETTINGS`.
 
 Per image: a contrast question (its leaf rather than a sibling), the class question, and the group question (its
 family). Two scores, each against `world.truth(question, i)`:
@@ -14,13 +17,39 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 import salwidgets as sw
+from benchmarks.store import Store
+from salwidgets.errors import MethodError
 
 NEAR = 4.0
+SEED = 20_000
+KINDS = ("contrast", "pointwise", "class", "group")
+STORE = Path(__file__).resolve().parents[1] / "docs" / "truth.json"
+
+
+@dataclass(frozen=True)
+class Setting:
+    """How one row is measured where the defaults are not meant for 64 x 64 or take too long.
+
+    params: the method's parameters. n: images, where fewer than the table's. method: what the row measures, if the row
+    has a name of its own (a variant).
+    """
+
+    params: dict[str, Any] = field(default_factory=dict)
+    n: int | None = None
+    method: str | None = None
+
+
+SETTINGS: dict[str, Setting] = {
+    "rise": Setting({"n_masks": 2000}),
+    "occlusion": Setting({"window": 12, "stride": 4}),
+}
 
 
 def peak_is_near(values: np.ndarray, truth: np.ndarray, pixels: float = NEAR) -> bool:
@@ -51,9 +80,9 @@ class Measured:
         self.peak.setdefault(kind, []).append(peak_is_near(values, truth))
         self.share.setdefault(kind, []).append(part_share(values, truth, parts))
 
-    def cell(self, kind: str) -> str:
-        """Mean peak and share as they stand in the table."""
-        return f"{np.mean(self.peak[kind]):.2f} / {np.mean(self.share[kind]):.2f}"
+    def figures(self) -> dict[str, list[float]]:
+        """Mean peak and share of each kind."""
+        return {k: [round(float(np.mean(self.peak[k])), 4), round(float(np.mean(self.share[k])), 4)] for k in self.peak}
 
 
 def questions(world: sw.worlds.CreatureWorld, i: int) -> tuple[sw.Question, sw.Question, sw.Question]:
@@ -97,34 +126,66 @@ def _smooth_noise(rng: np.random.Generator) -> np.ndarray:
     return resize(rng.normal(size=(8, 8)).astype(np.float32), 64, 64)
 
 
-def run(n: int, masks: int, only: Sequence[str] | None = None, seed: int = 20_000) -> str:
-    """The table as Markdown; ``only`` some methods if named."""
-    world = sw.worlds.creatures(n=n, seed=seed)
-    lines = ["| net | method | contrast | its truth, asked pointwise | class | group | seconds |",
-             "|---|---|---|---|---|---|---|"]
-    runs: list[tuple[str, str, dict[str, object]]] = [("-", "random", {})]
-    for net in ("cnn", "vit"):
-        for info in sw.methods():
-            if ("attention" in info.needs and net == "cnn") or (only and info.name not in only):
-                continue
-            params: dict[str, object] = {"n_masks": masks} if info.name == "rise" else {}
-            params |= {"window": 12, "stride": 4} if info.name == "occlusion" else {}
-            runs.append((net, info.name, params))
-    for net, method, params in runs:
-        start = time.perf_counter()
-        m = measure(world, net, method, **params)
-        row = [m.cell(k) for k in ("contrast", "pointwise", "class", "group")]
-        lines.append(f"| {net} | {method} | {' | '.join(row)} | {time.perf_counter() - start:.0f} |")
-        print(lines[-1], flush=True)
+def wanted(only: Sequence[str] | None = None) -> list[tuple[str, str]]:
+    """(net, row name) of every row the table should have; ``only`` some rows if named."""
+    names = [m.name for m in sw.methods() if "image" in m.modality]
+    names += [name for name, s in SETTINGS.items() if s.method in names]
+    attention = {m.name for m in sw.methods() if "attention" in m.needs}
+    rows = [("-", "random")] + [(net, name) for net in ("cnn", "vit") for name in names
+                                if not (net == "cnn" and name in attention)]
+    if only is not None and (unknown := set(only) - {name for _, name in rows}):
+        raise SystemExit(f"no row is called {', '.join(sorted(unknown))}; there are {', '.join(names)}")
+    return [r for r in rows if only is None or r[1] in only]
+
+
+def row(net: str, name: str, n: int) -> dict[str, Any]:
+    """Measure one row, as it is stored."""
+    setting = SETTINGS.get(name, Setting())
+    n = min(n, setting.n or n)
+    about = {"net": net, "method": name, "n": n, "seed": SEED, "params": setting.params}
+    world = sw.worlds.creatures(n=n, seed=SEED)
+    start = time.perf_counter()
+    try:
+        found = measure(world, net, setting.method or name, **setting.params)
+    except MethodError as e:
+        return about | {"refused": str(e)}
+    return about | {"seconds": round(time.perf_counter() - start, 1)} | found.figures()
+
+
+def table(rows: Sequence[dict[str, Any]], n: int) -> str:
+    """Rows as Markdown; ``n``: how many images a row has if it says nothing of them."""
+    lines = ["| net | method | contrast | its truth, asked pointwise | class | group | seconds | settings |",
+             "|---|---|---|---|---|---|---|---|"]
+    for r in rows:
+        if "refused" not in r:
+            cells = [f"{r[k][0]:.2f} / {r[k][1]:.2f}" for k in KINDS]
+            settings = [f"{k} {v}" for k, v in r["params"].items()] + ([f"{r['n']} images"] if r["n"] != n else [])
+            cells = [r["net"], r["method"], *cells, f"{r['seconds']:.0f}", ", ".join(settings)]
+            lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def page(rows: dict[tuple[str, str], dict[str, Any]], n: int) -> str:
+    """The whole page: the rows in the registry's order, what is not measured, and what was refused."""
+    order = wanted()
+    parts = [_HEAD.format(n=n, seed=SEED) + table([rows[k] for k in order if k in rows], n)]
+    missing = [f"{name} ({net})" for net, name in order if (net, name) not in rows]
+    if missing:
+        parts.append(f"Not measured yet: {', '.join(missing)}.")
+    refused = [f"* {name} on the {net}: {rows[net, name]['refused']}" for net, name in order
+               if "refused" in rows.get((net, name), {})]
+    if refused:
+        parts.append("Refused, with a typed error:\n\n" + "\n".join(refused))
+    return "\n\n".join(parts) + "\n"
 
 
 _HEAD = """# What is true, and which methods find it
 
-Made by `make tables` on {n} fresh creatures (seed {seed}). Each cell: peak / share. *Peak* is the share of images whose
-map peaks within 4 pixels of the parts that matter by construction; *share* is how much of the positive mass on any part
-lies on those parts. The random floor is smooth noise. RISE uses {masks} masks, occlusion a window of 12 and a stride
-of 4, everything else its defaults.
+Made by `make tables`, which measures the rows that `truth.json` beside this page lacks (`python -m benchmarks.truth
+docs/truth.md --all` measures every row again, `--methods NAME` some), on {n} fresh creatures (seed {seed}). Each cell:
+peak / share. *Peak* is the share of images whose map peaks within 4 pixels of the parts that matter by construction;
+*share* is how much of the positive mass on any part lies on those parts. The random floor is smooth noise. Parameters
+are the methods' defaults but where *settings* says otherwise. *seconds*: all images, all questions, on one core.
 
 The two networks were trained to respond to parts (besides the labels, their logits were fitted to how much of each part
 can be seen, with boxes and masks laid over the images; see `salwidgets/worlds/lessons.py`). So this table says how well a
@@ -137,16 +198,24 @@ sibling: the distance to the column before it is what asking the contrast adds.
 
 
 def main() -> None:
-    """Write the table to the file named on the command line, or print it."""
+    """Measure what is missing or asked for, store it, and write the table to the file named, or print it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", nargs="?")
     parser.add_argument("--n", type=int, default=60)
-    parser.add_argument("--masks", type=int, default=2000)
-    parser.add_argument("--methods", nargs="*")
+    parser.add_argument("--methods", nargs="*", help="measure these again, whether stored or not")
+    parser.add_argument("--all", action="store_true", help="measure every row again")
     args = parser.parse_args()
-    text = _HEAD.format(n=args.n, seed=20_000, masks=args.masks) + run(args.n, args.masks, args.methods) + "\n"
+    store = Store(STORE, ("net", "method"))
+    for net, name in wanted(args.methods):
+        if args.all or args.methods or (net, name) not in store.read():
+            found = row(net, name, args.n)
+            store.put(found)
+            print(found, flush=True)
+    text = page(store.read(), args.n)
     if args.out:
         Path(args.out).write_text(text, encoding="utf-8")
+    else:
+        print(text)
 
 
 if __name__ == "__main__":
