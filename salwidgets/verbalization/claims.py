@@ -8,12 +8,17 @@ than the writer's.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..errors import InputError
 from ..explanation import Explanation
+
+if TYPE_CHECKING:
+    from .brief import Unit
 
 _PLACE = r"(top left|top right|bottom left|bottom right|upper left|upper right|lower left|lower right|" \
          r"top|bottom|left|right|centre|center|middle)"
@@ -29,8 +34,14 @@ _TOLERANCE = 0.0051  # shares are written in whole per cent
 
 @dataclass(frozen=True)
 class Claim:
-    """One checkable statement. ``evidence`` is the figure found in the map; ``verdict`` is "supported",
-    "contradicted" or "not checkable"."""
+    """One checkable statement of a text.
+
+    text: the words that make it. relation: "supports", "opposes" or "says". place: the place or unit label, or None.
+    value: what is said; evidence: what the map holds (shares 0..1, ranks, scores). verdict: "supported",
+    "contradicted" or "not checkable". kind: "share", "rank", "relation", "comparison", "place", "number", "invented"
+    or "statement". unit: id of the unit it speaks of, or None. sentence: index of its sentence. figure: the figure
+    that shows the verdict, in words.
+    """
 
     text: str
     relation: str
@@ -38,9 +49,22 @@ class Claim:
     value: float
     evidence: float
     verdict: str
+    kind: str = "statement"
+    unit: str | None = None
+    sentence: int = 0
+    figure: str = ""
 
 
-def check_text(text: str, explanation: Explanation) -> list[Claim]:
+def check_sentences(sentences: Sequence[str], explanation: Explanation,
+                    units: Sequence[Unit] | None = None) -> list[Claim]:
+    """The claims of ``sentences``, each with the index of its sentence."""
+    out = []
+    for i, s in enumerate(sentences):
+        out += [replace(c, sentence=i) for c in check_text(str(s), explanation, units)]
+    return out
+
+
+def check_text(text: str, explanation: Explanation, units: Sequence[Unit] | None = None) -> list[Claim]:
     """The claims that ``text`` makes about ``explanation``, each with its verdict.
 
     A sentence without a figure that can be understood becomes one claim that is "not checkable".
