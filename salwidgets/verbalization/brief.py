@@ -25,8 +25,9 @@ class Unit:
     id: "u1", "u2" … in the order of |value|; what writers and views refer to. kind: "place", "region", "word",
     "phrase", "interval", "band" or "segment". label: how a sentence calls it, without an article ("top left",
     "left ear", "not good", "0.4 s to 0.9 s"). cells: float32 of the map's shape, how much of each cell belongs to it
-    (0..1). value: signed sum of the map inside. supports, opposes: its share (0..1) of all positive and of all
-    negative mass. area: its share of the cells.
+    (0..1); a function that makes them may be given, and is called when they are first looked at. value: signed sum of
+    the map inside. supports, opposes: its share (0..1) of all positive and of all negative mass. area: its share of
+    the cells.
     """
 
     id: str
@@ -37,6 +38,16 @@ class Unit:
     supports: float
     opposes: float
     area: float
+
+    def __post_init__(self) -> None:
+        if callable(self.cells):
+            self.__dict__["_make"] = self.__dict__.pop("cells")
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "cells" and "_make" in self.__dict__:
+            self.__dict__["cells"] = self.__dict__["_make"]()
+            return self.__dict__["cells"]
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
 
 class Sentence(str):
@@ -58,6 +69,8 @@ class Sentence(str):
 class Brief:
     """All that a writer may say about one explanation: facts and units with numbers, never the raw map.
 
+    question: in words, on one line. target, foil: as a sentence names them, in quotes ("“husky”", "“a” or “b”"); foil is
+    "" for pointwise questions. group: whether the target is a group; members: its classes, once bound.
     supporting, opposing: the units that stand out on either side, strongest first; empty if none does. units: all.
     opposes: the negative part's share of sum |map|. coverage: share of the positive mass that ``supporting`` holds.
     caveats: keys of the catalogue that a truthful text must mention ("incomplete", "blind", "broken", "diffuse" …).
@@ -74,6 +87,8 @@ class Brief:
     opposes: float
     coverage: float
     caveats: tuple[str, ...] = ()
+    group: bool = False
+    members: tuple[str, ...] = ()
 
     def unit(self, id: str) -> Unit | None:
         """The unit with that id, or None: writers invent some."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..errors import InputError
 from ..explanation import Explanation
-from .claims import Claim, check_text
+from .brief import Audience, Brief, Draft, Length, Sentence
+from .claims import Claim
 from .salient import PLACES, place_shares
 
 # Every phrase of this language; another language is another such table.
@@ -31,40 +31,19 @@ _NAMES = {"grad-cam": "Grad-CAM", "hires-cam": "HiResCAM", "rise": "RISE", "inte
           "input-x-gradient": "Input x gradient"}
 
 
-@dataclass(eq=False)
-class Verbalization:
-    """An explanation in words: ``text``, its ``sentences``, and the ``claims`` they make, each with a verdict."""
+class TemplateWriter:
+    """Writes from a table of phrases."""
 
-    text: str
-    sentences: list[str]
-    claims: list[Claim]
-    explanation: Explanation
+    name = "template"
 
-    def __str__(self) -> str:
-        return self.text
+    def __init__(self, language: str = "english"):
+        self.language = language
 
-    def _repr_markdown_(self) -> str:
-        from html import escape
-
-        asked = self.explanation.question
-        return escape(self.text) if asked is None else f"**{escape(str(asked))}** {escape(self.text)}"
-
-
-def verbalize(e: Explanation, writer: str = "template") -> Verbalization:
-    """Say what an explanation of an image shows: where, how much, for what; and what a reader must know beside it.
-
-    writer: "template". Raises `InputError` for maps that are not of images, or another writer.
-
-    >>> world = sw.worlds.creatures(n=1)
-    >>> e = sw.explain(world.model("cnn"), world.images[0], sw.why(), method="occlusion")
-    >>> all(c.verdict == "supported" for c in sw.verbalize(e).claims)
-    True
-    """
-    if writer != "template":
-        raise InputError(f"writer={writer!r} is not available; use writer='template'.")
-    sentences = [_main(e), *_caveats(e)]
-    text = " ".join(sentences)
-    return Verbalization(text, sentences, check_text(text, e), e)
+    def write(self, brief: Brief, *, length: Length = "paragraph", audience: Audience = "layperson",
+              contradicted: Sequence[Claim] = (), on_text: Callable[[str], Any] | None = None) -> Draft:
+        """Sentences about ``brief``."""
+        e = brief.explanation
+        return Draft((Sentence(_main(e), [u.id for u in brief.supporting], "supports"), *map(Sentence, _caveats(e))))
 
 
 def _main(e: Explanation) -> str:
