@@ -7,6 +7,7 @@ from . import (  # noqa: F401  (each registers its methods)
     cam_cluster,
     cam_full,
     cam_gradient,
+    cam_norm,
     cam_scores,
     class_embedding,
     deeplift,

@@ -101,9 +101,9 @@ class CamEvidence(BatchEvidence):
             return self.way.combine(a, a[None]).expand(len(weights), -1, -1, -1)
         return torch.cat([self.way.combine(a, self.probe.gradients(part)) for part in weights.split(self.at_once())])
 
-    def at_once(self) -> int:
-        """How many questions' gradients may be held at once."""
-        return max(1, _GRADIENT_BYTES // max(1, self.probe.features.numel() * 4))
+    def at_once(self, held: int | None = None) -> int:
+        """How many questions' gradients, of ``held`` numbers each (those of the features), may be held at once."""
+        return max(1, _GRADIENT_BYTES // max(1, 4 * (self.probe.features.numel() if held is None else held)))
 
     def _map_bytes(self) -> int:
         return 4 * self.probe.features[:, 0].numel()
@@ -124,7 +124,10 @@ class Cam(Method):
         raise TypeError(f"{type(self).__name__} has no closed form")
 
     def prepare(self, job: Job) -> CamEvidence:
-        key = ("features", self.params["layer"])
+        layer = self.params["layer"]
+        if layer is not None and not isinstance(layer, str):
+            raise MethodError(f"{self.info.name}: layer={layer!r}; give the name of one layer. normgrad combines several.")
+        key = ("features", layer)
         if key not in job.shared:
             job.shared[key] = FeatureProbe(job.model, job.x, self.params["layer"], job.task)
         probe: FeatureProbe = job.shared[key]

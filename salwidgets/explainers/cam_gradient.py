@@ -119,25 +119,6 @@ class ThresholdGradCam(Cam):
         return maps * (maps >= self.params["floor"])
 
 
-@register(name="normgrad", linear=False, signed=False, source="Rebuffi et al. 2020, eq. 6", **FACTS)
-class NormGrad(Cam):
-    """||A_u|| ||g_u|| at each cell u, norms over channels (ref). ``variant="selective"``: ||relu(A g)_u|| instead.
-
-    The plain form is large wherever the score could be changed, for or against.
-    """
-
-    defaults = {**Cam.defaults, "variant": "plain"}
-
-    def combine(self, a: Tensor, g: Tensor) -> Tensor:
-        if self.params["variant"] == "selective":
-            return (a * g).relu().norm(dim=-3)
-        return a.norm(dim=-3) * g.norm(dim=-3)
-
-    def prepare(self, job: Job) -> CamEvidence:
-        check_choice(self, "variant", "plain", "selective")
-        return super().prepare(job)
-
-
 class FinerEvidence(CamEvidence):
     """Features whose questions are sharpened against their nearest rivals."""
 

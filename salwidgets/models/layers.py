@@ -82,8 +82,9 @@ def choose(runs: Sequence[Run], n_classes: int, wanted: str | None = None,
 def _last_spatial(runs: Sequence[Run], n_classes: int) -> Run | None:
     """The last map that is neither pooled nor a map of class scores, by the outermost module that puts it out."""
     pooled = {_identity(r.output) for r in runs if isinstance(r.module, _POOLS)}
-    maps = [r for r in runs if r.plain and _is_map(r) and _identity(r.output) not in pooled
-            and not (r.output.shape[1] == n_classes and _is_scores(r, runs))]
+    every = [r for r in runs if r.plain and _is_map(r) and _identity(r.output) not in pooled]
+    # A network that embeds (no head at all) has no other map than the one that becomes its output.
+    maps = [r for r in every if not (r.output.shape[1] == n_classes and _is_scores(r, runs))] or every
     if not maps:
         return None
     last = maps[-1]
