@@ -23,7 +23,7 @@ _HOME = {
     "explain": "explainers", "prepare": "explainers", "methods": "explainers", "MethodInfo": "explainers",
     "Scale": "scale",
     "Heatmap": "widgets", "Contrast": "widgets", "Link": "widgets", "link": "widgets",
-    "verbalize": "verbalization", "Verbalization": "verbalization",
+    "verbalize": "verbalization", "Verbalization": "verbalization", "LLMWriter": "verbalization",
 }
 _ROOMS = ("errors", "explainers", "figures", "metrics", "questions", "scale", "taxonomy", "verbalization", "widgets",
           "worlds")
