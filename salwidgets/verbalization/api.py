@@ -8,7 +8,7 @@ from typing import Any, Literal
 from ..errors import InputError, LLMError
 from ..explanation import Explanation
 from .brief import Audience, Brief, Draft, Length, Sentence, Writer
-from .claims import Claim, check_text
+from .claims import Claim, check_sentences
 from .result import Verbalization
 from .salient import look
 from .templates import TemplateWriter
@@ -42,7 +42,7 @@ def verbalize(e: Explanation, writer: str | Writer = "template", *, length: Leng
     _known("on_false", on_false, ("mark", "drop", "retry"))
     template = TemplateWriter(language)
     chosen = _writer(writer, template)
-    brief = look(e, units)
+    brief = look(e, units, template.words)
     error: LLMError | None = None
     try:
         draft, claims, notices = _written(chosen, brief, length, audience, on_false, on_text)
@@ -98,7 +98,7 @@ def _dropped(draft: Draft, claims: list[Claim]) -> tuple[Draft, list[Claim], lis
 
 def check(sentences: Sequence[Sentence], brief: Brief) -> list[Claim]:
     """The claims of ``sentences`` with their verdicts; ``claim.sentence`` is the index of its sentence."""
-    return check_text(" ".join(sentences), brief.explanation)
+    return check_sentences(sentences, brief.explanation, brief.units)
 
 
 def _writer(writer: str | Writer, template: TemplateWriter) -> Writer:

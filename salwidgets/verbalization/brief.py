@@ -27,7 +27,7 @@ class Unit:
     "left ear", "not good", "0.4 s to 0.9 s"). cells: float32 of the map's shape, how much of each cell belongs to it
     (0..1); a function that makes them may be given, and is called when they are first looked at. value: signed sum of
     the map inside. supports, opposes: its share (0..1) of all positive and of all negative mass. area: its share of
-    the cells.
+    the cells. nth: for a word that the text holds more than once, which of them it is, from 1.
     """
 
     id: str
@@ -38,6 +38,7 @@ class Unit:
     supports: float
     opposes: float
     area: float
+    nth: int = 0
 
     def __post_init__(self) -> None:
         if callable(self.cells):

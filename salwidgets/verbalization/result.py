@@ -98,8 +98,10 @@ class Verbalization:
                           float(b["opposes"]), float(b["coverage"]), tuple(b["caveats"]))
             sentences = [Sentence(s["text"], s["units"], s["relation"]) for s in d["sentences"]]
             known = {f.name for f in fields(Claim)}
-            claims = [Claim(**{k: tuple(v) if isinstance(v, list) else v for k, v in c.items() if k in known})
-                      for c in d["claims"]]
+            claims: list[Claim] = []
+            for c in d["claims"]:
+                said: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in c.items() if k in known}
+                claims.append(Claim(**said))
             error = None if d["error"] is None else LLMError(d["error"])
             return cls(" ".join(sentences), sentences, claims, explanation, brief, d["writer"], Usage(**d["usage"]),
                        tuple(d["notices"]), error)

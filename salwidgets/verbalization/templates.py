@@ -1,104 +1,218 @@
-"""How to say it: one honest sentence per explanation, from a template, with the caveats that apply."""
+"""How to say it without a language model: sentences from a catalogue of phrases, in a jinja2 sandbox."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+import importlib
+import re
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
-from ..explanation import Explanation
-from .brief import Audience, Brief, Draft, Length, Sentence
-from .claims import Claim
-from .salient import PLACES, place_shares
+import numpy as np
 
-# Every phrase of this language; another language is another such table.
-ENGLISH = {
-    "main": "{method} places {shares} of the evidence for {target}{foil} {places}{score}.",
-    "share_at": "{share} at the {place}",
-    "diffuse": "{method} finds no place that stands out for {target}{foil}: the strongest, the {place}, holds {share} "
-               "of the evidence{score}.",
-    "nothing": "{method} finds nothing that speaks for {target}{foil}{score}.",
-    "against": "{method} finds nothing that speaks for {target}{foil}{score}; {share} of what speaks against it lies at "
-               "the {place}.",
-    "zero": "{method} gives a map that is zero everywhere for {target}{foil}{score}: it answers nothing.",
-    "opposing": "Evidence against makes up {share} of the map.",
-    "incomplete": "The map leaves {share} of its own mass unaccounted for (completeness gap {gap:+.2f}).",
-    "blind": "This method is class-blind: it gives the same map whatever is asked.",
-    "broken": "The map holds values that are not finite; they are left out of these figures.",
-    "rather": " rather than {foil}",
-    "score": " (score {score:+.2f})",
-}
-_NAMES = {"grad-cam": "Grad-CAM", "hires-cam": "HiResCAM", "rise": "RISE", "integrated-gradients": "Integrated gradients",
-          "input-x-gradient": "Input x gradient"}
+from ..errors import InputError
+from .brief import Audience, Brief, Draft, Length, Relation, Sentence, Unit
+from .english import percent
+from .salient import modality, shares_words
+from .units import plain
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+    from .claims import Claim
+
+__all__ = ["TemplateWriter", "percent"]
+_MUCH = 0.2    # opposing evidence that a paragraph must mention; a line must from _MOST on
+_MOST = 0.5
+_SHOWN = 5     # units that a report ranks
+_ALL = 0.9     # a unit of more than this is the whole input, not a part of it
+_LEADS = 1.25  # a lead smaller than a quarter is not worth a sentence
 
 
 class TemplateWriter:
-    """Writes from a table of phrases."""
+    """Writes from a catalogue of phrases: the same brief gives the same text, and every figure is the brief's.
+
+    language: the name of a catalogue in this package. Raises `InputError` if there is none.
+    """
 
     name = "template"
 
     def __init__(self, language: str = "english"):
         self.language = language
+        self.words = catalogue(language)
 
     def write(self, brief: Brief, *, length: Length = "paragraph", audience: Audience = "layperson",
               contradicted: Sequence[Claim] = (), on_text: Callable[[str], Any] | None = None) -> Draft:
-        """Sentences about ``brief``."""
-        e = brief.explanation
-        return Draft((Sentence(_main(e), [u.id for u in brief.supporting], "supports"), *map(Sentence, _caveats(e))))
+        """Sentences about ``brief``; ``contradicted`` changes nothing, for they come from the brief alone."""
+        page = _Page(brief, self.words, self.language, audience)
+        if length == "line":
+            page.main("line")
+        else:
+            page.body(report=length == "report")
+        for key in brief.caveats:
+            if key != "diffuse":  # the first sentence says so
+                page.say(key)
+        if on_text is not None:
+            on_text(" ".join(page.sentences))
+        return Draft(tuple(page.sentences))
 
 
-def _main(e: Explanation) -> str:
-    shares = place_shares(e)
-    b = e.question.binding if e.question is not None else None
-    words: dict[str, Any] = {
-        "method": _NAMES.get(e.method, e.method.replace("-", " ").capitalize()),
-        "target": b.target_label if b else _asked(e),
-        "foil": ENGLISH["rather"].format(foil=b.foil_label) if b and b.foil else "",
-        "score": "" if e.score is None else ENGLISH["score"].format(score=e.score),
+class _Page:
+    """The sentences so far, and what the templates see."""
+
+    def __init__(self, brief: Brief, words: ModuleType, language: str, audience: Audience):
+        self.b, self.words, self.language, self.audience = brief, words, language, audience
+        self.facts = facts(brief, words, audience)
+        self.sentences: list[Sentence] = []
+
+    def say(self, key: str, units: Sequence[Unit] = (), relation: Relation = "none", **more: Any) -> None:
+        share = _opposes if relation == "opposes" else _supports
+        first = not units or all(share(u) <= share(units[0]) for u in self.b.units)
+        most = self.words.MOST if first else self.words.STRONGLY
+        text = _compiled(self.language)[key, self.audience].render(self.facts, lead=units, share=share, most=most, **more)
+        self.sentences.append(Sentence(" ".join(text.split()), [u.id for u in units], relation))
+
+    def main(self, key: str) -> None:
+        """Where the evidence for the target lies; or that it lies nowhere."""
+        b = self.b
+        best = max(b.units, key=lambda u: u.supports, default=None)
+        if b.supporting:
+            self.say(key, b.supporting, "supports")
+        elif best is not None and best.area > _ALL and best.supports > 0:
+            self.say("everywhere")
+        elif best is not None and best.supports > 0:
+            self.say("diffuse", [best], "supports")
+        elif b.opposes > 0:
+            self.say("nothing")
+        else:
+            self.say("zero")
+        if key == "line" and b.opposes >= _MOST:
+            self.say("opposes", (), "opposes")
+
+    def body(self, report: bool) -> None:
+        b = self.b
+        how = self.facts["how"] if report and self.audience == "layperson" else ""
+        if how:
+            self.sentences.append(Sentence(how))
+        self.main("line" if how else "main")
+        if len(b.supporting) > 1 and _disjoint(b.supporting):
+            self.say("together", b.supporting, "supports", together=sum(u.supports for u in b.supporting),
+                     area=sum(u.area for u in b.supporting))
+        if report and b.supporting:
+            self.ranks()
+        self.against(report)
+        self.model()
+        if report and b.group and 1 < len(b.members) <= 12:
+            self.say("members")
+        if report and self.audience == "expert":
+            self.say("setup")
+
+    def ranks(self) -> None:
+        """By how much the first leads, and what comes after the units that stand out."""
+        b, first = self.b, list(self.b.supporting)
+        if len(first) == 1 and first[0].supports == max(u.supports for u in b.units):
+            self.say("alone", first)
+        if len(first) > 1 and first[0].supports >= _LEADS * first[1].supports:
+            self.say("times", first[:2], "supports", times=f"{first[0].supports / first[1].supports:.1f}")
+        rest: list[Unit] = []
+        for u in sorted(b.units, key=_supports, reverse=True):
+            known = [*first, *rest]
+            if len(known) < _SHOWN and 0.005 <= u.supports <= first[-1].supports and not any(
+                    u.id == v.id or shares_words(u, v) for v in known):
+                rest.append(u)
+        if rest:
+            self.say("next", rest, "supports", more=rest, shown=len(first))
+
+    def against(self, report: bool) -> None:
+        b = self.b
+        supported = any(u.supports > 0 for u in b.units)
+        if b.opposes == 0:
+            if report and supported:
+                self.say("none_against", (), "opposes")
+        elif b.opposing and (report or b.opposes >= _MUCH):
+            self.say("opposing", b.opposing, "opposes")
+            if supported:
+                self.say("opposes", (), "opposes")
+        elif report or b.opposes >= _MUCH:
+            self.say("outweighed" if all(u.value >= 0 for u in b.units) else "spread_against", (), "opposes")
+
+    def model(self) -> None:
+        """What the model itself answers."""
+        e = self.b.explanation
+        q = e.question
+        if q is None or q.task is not None:
+            return
+        if not self.b.foil:
+            if e.probability is not None and 0 <= e.probability <= 1:
+                self.say("probability")
+        elif e.score and abs(e.score) < float("inf") and (q.pool in ("mean", "logsumexp", "probability", "log-odds")
+                                                           or q.granularity == "class"):
+            self.say("higher")
+
+
+def facts(b: Brief, words: ModuleType, audience: Audience) -> dict[str, Any]:
+    """What every template may use, beside the units it speaks of."""
+    from ..captions import score_text, signed
+
+    e = b.explanation
+    kind = modality(e)
+    method = words.METHODS.get(b.method, plain(b.method.replace("-", " "), 40))
+    score = score_text(e) if e.score is not None and abs(e.score) < float("inf") else ""
+    target = f"the group {b.target}" if b.group and b.target.count("“") == 1 else b.target
+    other = ""
+    if e.prediction and not b.group and len(b.members) == 1 and e.prediction[0] != b.members[0]:
+        other = f"“{plain(e.prediction[0])}”"
+    members = [f"“{plain(m)}”" for m in b.members]
+    return {
+        "b": b, "e": e, "method": method, "target": target, "foil": b.foil, "score": score, "other": other,
+        "members": members, "whole": words.WHOLE[kind], "part": words.PART[b.units[0].kind] if b.units else "",
+        "how": words.HOW.get(b.method, ""), "expert": audience == "expert", "verb": words.verb,
+        "method_map": "this map" if b.method == "external" else f"the {method} map",
+        "layer": plain(str(e.layer or "")), "MOST": words.MOST,
+        "cells": " × ".join(map(str, e.values.shape)),
+        "gap": "" if e.completeness is None else signed(e.completeness.gap),
     }
-    if not shares.positive.any():
-        lead = shares.leading(-1)
-        if not shares.negative.any():
-            return ENGLISH["zero"].format(**words)
-        if not lead:
-            return ENGLISH["nothing"].format(**words)
-        return ENGLISH["against"].format(**words, share=percent(shares.negative[lead[0]]), place=PLACES[lead[0]])
-    lead = shares.leading()
-    if not lead:
-        best = int(shares.positive.argmax())
-        return ENGLISH["diffuse"].format(**words, place=PLACES[best], share=percent(shares.positive[best]))
-    first, *others = [ENGLISH["share_at"].format(share=percent(shares.positive[i]), place=PLACES[i]) for i in lead]
-    share, place = first.split(" at ", 1)
-    return ENGLISH["main"].format(**words, shares=share, places=_listed([f"at {place}", *others]))
 
 
-def _listed(items: list[str]) -> str:
-    """"a", "a and b", "a, b and c"."""
-    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}"
+def _supports(u: Unit) -> float:
+    return u.supports
 
 
-def _asked(e: Explanation) -> str:
-    return "what was asked" if e.question is None else str(e.question).removeprefix("Why ").rstrip("?")
+def _opposes(u: Unit) -> float:
+    return u.opposes
 
 
-def _caveats(e: Explanation) -> list[str]:
-    shares = place_shares(e)
-    out = []
-    if shares.opposing >= 0.2 and shares.positive.any():
-        out.append(ENGLISH["opposing"].format(share=percent(shares.opposing)))
-    if e.completeness is not None and e.completeness > 0.05:
-        out.append(ENGLISH["incomplete"].format(share=percent(e.completeness), gap=e.completeness.gap))
-    if e.class_blind:
-        out.append(ENGLISH["blind"])
-    if not shares.finite:
-        out.append(ENGLISH["broken"])
+def _disjoint(units: Sequence[Unit]) -> bool:
+    total = sum(u.cells for u in units)
+    return bool(np.max(total) <= 1 + 1e-5)
+
+
+def catalogue(language: str) -> ModuleType:
+    """The phrases of a language; `InputError` if there is no such file."""
+    if isinstance(language, str) and re.fullmatch(r"[a-z]{2,30}", language):
+        try:
+            found = importlib.import_module(f".{language}", __package__)
+        except ModuleNotFoundError:
+            found = None
+        if found is not None and hasattr(found, "SENTENCES"):
+            return found
+    raise InputError(f"language={language!r} has no catalogue of phrases; 'english' has one, and another is one more "
+                     "file like salwidgets/verbalization/english.py.")
+
+
+@cache
+def _compiled(language: str) -> Mapping[tuple[str, str], Template]:
+    """The catalogue's templates by key and audience. Names come in as values, which a template never interprets."""
+    from jinja2 import StrictUndefined
+    from jinja2.sandbox import SandboxedEnvironment
+
+    words = catalogue(language)
+    environment = SandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
+    environment.filters.update(words.FILTERS, first=lambda text: text[:1].upper() + text[1:])
+    out = {}
+    for key, phrase in words.SENTENCES.items():
+        pair = (phrase, phrase) if isinstance(phrase, str) else phrase
+        for audience, text in zip(("layperson", "expert"), pair, strict=True):
+            out[key, audience] = environment.from_string(text)
     return out
-
-
-def percent(share: float) -> str:
-    """A share as words: "54 %"; never "0 %" for something, never "100 %" for less than all."""
-    p = round(100 * float(share))
-    if p == 0 and share > 0:
-        return "less than 1 %"
-    if p == 100 and share < 1:
-        return "more than 99 %"
-    return f"{p} %"

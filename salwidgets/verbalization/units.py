@@ -8,14 +8,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from types import ModuleType
 
 import numpy as np
 
 from ..errors import InputError
+from . import english
 from .brief import Unit
 
-PLACES = ("top left", "top", "top right", "left", "centre", "right", "bottom left", "bottom", "bottom right")
-_ORDINALS = ("", "second ", "third ", "fourth ", "fifth ", "sixth ", "seventh ", "eighth ", "ninth ")
 Cells = np.ndarray | Callable[[], np.ndarray]
 
 
@@ -49,16 +49,17 @@ class Mass:
                     down / self.total_down if self.total_down > 0 else 0.0, area)
 
 
-def numbered(units: Sequence[Unit]) -> tuple[Unit, ...]:
-    """Units in the order of |value|, with ids "u1", "u2" … and labels that differ."""
+def numbered(units: Sequence[Unit], words: ModuleType = english) -> tuple[Unit, ...]:
+    """Units in the order of |value|, with ids "u1", "u2" … and labels that differ; words and phrases keep theirs."""
     seen: dict[str, int] = {}
     out = []
     for i, u in enumerate(sorted(units, key=lambda u: -abs(u.value))):
-        n = seen[u.label] = seen.get(u.label, -1) + 1
-        label = u.label if n == 0 or u.kind in ("word", "phrase") else f"{_ORDINALS[n]}{u.label}" \
-            if n < len(_ORDINALS) else f"{u.label}, number {n + 1}"
-        u.__dict__.update(id=f"u{i + 1}", label=label)
-        out.append(u)
+        n = seen[u.label] = seen.get(u.label, 0) + 1
+        label = u.label
+        if n > 1 and u.kind not in ("word", "phrase"):
+            label = words.LABELS["nth"].format(nth=words.ORDINALS[n - 1], label=label) if n <= len(words.ORDINALS) \
+                else words.LABELS["number"].format(label=label, n=n)
+        out.append(renamed(u, label, f"u{i + 1}"))
     return tuple(out)
 
 
@@ -87,11 +88,11 @@ def on_cells(mask: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     return np.asarray(down.T @ mask @ across, np.float32)
 
 
-def places(mass: Mass) -> list[Unit]:
+def places(mass: Mass, words: ModuleType = english) -> list[Unit]:
     """The nine fields of a 3 x 3 grid, with the names that a reader would use. Ours, after the habit of describing
     pictures by thirds."""
     rows, columns = overlap(mass.up.shape[0], 3), overlap(mass.up.shape[1], 3)
-    return [mass.unit("place", name, np.outer(rows[i // 3], columns[i % 3])) for i, name in enumerate(PLACES)]
+    return [mass.unit("place", name, np.outer(rows[i // 3], columns[i % 3])) for i, name in enumerate(words.PLACES)]
 
 
 def masks(mass: Mass, given: dict[str, np.ndarray], size: tuple[int, ...]) -> list[Unit]:
@@ -128,21 +129,21 @@ def plain(text: str, most: int = 80) -> str:
     return text if len(text) <= most else text[:most - 1].rstrip() + "…"
 
 
-def place_words(centre: tuple[float, float]) -> str:
+def place_words(centre: tuple[float, float], words: ModuleType = english) -> str:
     """Where a point (row, column; 0..1) lies, as a sentence says it: "at the top left", "left of the centre"."""
     row, column = centre
     i, j = min(int(row * 3), 2), min(int(column * 3), 2)
     if (i, j) != (1, 1):
-        return f"{'on' if i == 1 else 'at'} the {PLACES[3 * i + j]}"
+        return str(words.LABELS["on" if i == 1 else "at"].format(place=words.PLACES[3 * i + j]))
     down, right = row - 0.5, column - 0.5
     if max(abs(down), abs(right)) < 0.07:
-        return "in the centre"
+        return str(words.LABELS["centre"])
     if abs(right) >= abs(down):
-        return f"{'right' if right > 0 else 'left'} of the centre"
-    return f"{'below' if down > 0 else 'above'} the centre"
+        return str(words.LABELS["right_of" if right > 0 else "left_of"])
+    return str(words.LABELS["below" if down > 0 else "above"])
 
 
-def renamed(unit: Unit, label: str) -> Unit:
+def renamed(unit: Unit, label: str, id: str = "") -> Unit:
     """The unit under another label; its cells are not made for it."""
     cells = unit.__dict__.get("cells", unit.__dict__.get("_make"))
-    return replace(unit, label=label, cells=cells)  # type: ignore[arg-type]
+    return replace(unit, id=id, label=label, cells=cells)  # type: ignore[arg-type]
