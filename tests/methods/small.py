@@ -2,6 +2,8 @@
 
 import functools
 
+import numpy as np
+
 import salwidgets as sw
 from tests.core import nets
 
@@ -12,7 +14,9 @@ KINDS = ("cnn", "vit")
 CELLS = [(method, kind) for method in INFO for kind in KINDS]
 
 _SMALL = {"n_masks": 64, "n_samples": 4, "steps": 6, "window": 8, "stride": 8, "iterations": 4, "grid": 4}
-_SPECIAL = {"occlusion": {"window": (8, 10), "stride": (8, 10)}, "rise": {"n_masks": 64}}
+_SQUARES = np.arange(32)[:, None] // 8 * 5 + np.arange(40) // 8
+_SPECIAL = {"occlusion": {"window": (8, 10), "stride": (8, 10)}, "xrai": {"steps": 4, "segments": _SQUARES},
+            "regional": {"n_segments": (6, 12), "n_samples": 3}, "kernel-shap": {"n_segments": 12, "n_samples": 64}}
 """Where a method needs settings of its own to be quick; else what `_SMALL` says of the parameters that it has."""
 
 
@@ -22,9 +26,13 @@ def few(method):
     return _SPECIAL.get(method, {k: v for k, v in _SMALL.items() if isinstance(known.get(k), int)})
 
 
+REFUSED = {("lrp", "vit"): "no rule of relevance for layer norms"}
+"""(method, network) that is refused other than for want of attention, and why. A refusal not written here is a fault."""
+
+
 def fits(method, kind):
-    """Whether the network has what the method needs: the CNN has no attention."""
-    return kind == "vit" or "attention" not in INFO[method].needs
+    """Whether the method can answer on the network: the CNN has no attention, and see `REFUSED`."""
+    return (kind == "vit" or "attention" not in INFO[method].needs) and (method, kind) not in REFUSED
 
 
 FITTING = [(method, kind) for method, kind in CELLS if fits(method, kind)]
