@@ -14,6 +14,7 @@ from . import (  # noqa: F401  (each registers its methods)
     gradients,
     guided,
     guided_ig,
+    lrp,
     noise,
     occlusion,
     path,
