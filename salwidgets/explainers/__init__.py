@@ -14,11 +14,14 @@ from . import (  # noqa: F401  (each registers its methods)
     gradients,
     guided,
     guided_ig,
+    kernel_shap,
     lrp,
     noise,
     occlusion,
     path,
+    regional,
     rise,
+    xrai,
 )
 from .api import explain, prepare
 from .registry import MethodInfo, methods
