@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ..errors import MethodError, ModelError
 from ..models import Model
+from ..models.attention import reads_class_token
 from ..models.layers import FeatureLayer
 from ..tasks import Task
 from .backward import gradients
@@ -109,6 +110,12 @@ class CamEvidence(BatchEvidence):
         return 4 * self.probe.features[:, 0].numel()
 
 
+def token_notices(job: Job, layers: Sequence[FeatureLayer]) -> tuple[str, ...]:
+    """What must be said of maps of these layers, if the network classifies from a class token."""
+    prefixed = any(layer.layout.kind == "tokens" and layer.layout.prefix for layer in layers)
+    return (TOKEN_NOTICE,) if prefixed and reads_class_token(job.model, job.x) else ()
+
+
 class Cam(Method):
     """Base of the family: one overridden method says how activations and gradients make a map."""
 
@@ -131,8 +138,7 @@ class Cam(Method):
         if key not in job.shared:
             job.shared[key] = FeatureProbe(job.model, job.x, self.params["layer"], job.task)
         probe: FeatureProbe = job.shared[key]
-        layout = probe.layer.layout
-        notices = probe.layer.notices + ((TOKEN_NOTICE,) if layout.kind == "tokens" and layout.prefix else ())
+        notices = probe.layer.notices + token_notices(job, [probe.layer])
         evidence = self.evidence(self.evidence_kind, job, probe.logits, probe.layer.name, notices)
         evidence.probe, evidence.way = probe, self
         job.progress.step(len(job.x))

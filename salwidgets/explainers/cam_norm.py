@@ -17,7 +17,7 @@ from ..questions import Question
 from ..tasks import Task
 from .backward import gradients
 from .base import Answer, Columns, Job, weights_of
-from .cam import TOKEN_NOTICE, Cam, CamEvidence
+from .cam import Cam, CamEvidence, token_notices
 from .cam_gradient import FACTS, check_choice
 from .registry import register
 
@@ -177,10 +177,8 @@ class NormGrad(Cam):
             raise MethodError(f"normgrad: layer={names!r}; give the name of a layer, or a list of different names.")
         layers = tuple(job.model.feature_layer(job.x, name) for name in names)
         probe = LayersProbe(job.model, job.x, layers, job.task)
-        said = [n for layer in layers for n in layer.notices]
-        if any(layer.layout.kind == "tokens" and layer.layout.prefix for layer in layers):
-            said.append(TOKEN_NOTICE)
-        evidence = self.evidence(NormEvidence, job, probe.logits, ", ".join(names), tuple(said))
+        said = (*(n for layer in layers for n in layer.notices), *token_notices(job, layers))
+        evidence = self.evidence(NormEvidence, job, probe.logits, ", ".join(names), said)
         evidence.several, evidence.layers, evidence.way = probe, layers, self
         job.progress.step(len(job.x))
         return evidence

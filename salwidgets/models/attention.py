@@ -5,7 +5,7 @@ All of it is found by one forward on one input and checked by numbers, never gue
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -21,6 +21,7 @@ from .session import Run, attending, watched
 
 _ALIKE = {torch.float32: 1e-4, torch.float64: 1e-6}
 _NO_PART = (nn.Dropout, nn.Identity, nn.Flatten, nn.AdaptiveAvgPool1d)  # pooling is tried by itself
+_MOST = 10  # modules after the last block, beyond which none is left out
 _POOLS = ("first", "mean", "patches", "rest", "first and patches", "first and rest")
 
 
@@ -84,6 +85,15 @@ class TokenPath:
         return w / w.sum()
 
 
+def reads_class_token(model: Model, x: Tensor) -> bool:
+    """Whether a network with tokens in front of the patches gives its scores by the first of them, as far as is known."""
+    try:
+        tail = token_path(model, x, "this method").tail
+    except (MethodError, ModelError):
+        return True
+    return tail is None or tail.pool.startswith("first")
+
+
 _FOUND: WeakKeyDictionary[Model, dict[Any, TokenPath]] = WeakKeyDictionary()
 
 
@@ -140,22 +150,35 @@ def _describe(model: Model, runs: Sequence[Run], found: Sequence[Run], output: A
 
 
 def _tail(net: nn.Module, names: list[str], tokens: Tensor, prefix: int, output: Any) -> Tail | None:
-    """The chain of ``names`` that makes the net's own scores from its last tokens, found by trying where it pools."""
+    """The chain of ``names`` that makes the net's own scores from its last tokens, found by trying where it pools.
+
+    Some of what ran may not count: CLIP puts its class token through a norm that its classifier never reads. So one run of
+    neighbours is left out, the shortest that will do.
+    """
     try:
         scores = find_logits(output, 1)
     except ModelError:
         return None
     limit = _ALIKE.get(tokens.dtype, 3e-2) * max(1e-12, float(scores.abs().max()))
-    for pool in _POOLS:
-        for place in range(len(names) + 1):
-            tail = Tail(tuple(names), pool, place)
-            try:
-                said = tail.whole(net, tokens, prefix)
-            except (RuntimeError, ModelError, TypeError, ValueError, IndexError):
-                continue  # a chain that does not fit together is not the one
-            if said.shape == scores.shape and float((said - scores).abs().max()) <= limit:
-                return tail
+    for chain in _chains(names):
+        for pool in _POOLS:
+            for place in range(len(chain) + 1):
+                tail = Tail(chain, pool, place)
+                try:
+                    said = tail.whole(net, tokens, prefix)
+                except (RuntimeError, ModelError, TypeError, ValueError, IndexError):
+                    continue  # a chain that does not fit together is not the one
+                if said.shape == scores.shape and float((said - scores).abs().max()) <= limit:
+                    return tail
     return None
+
+
+def _chains(names: list[str]) -> Iterator[tuple[str, ...]]:
+    """All names, then without one run of neighbours, the shorter runs first."""
+    yield tuple(names)
+    for left in range(1, len(names) if len(names) <= _MOST else 1):
+        for start in range(len(names) - left + 1):
+            yield (*names[:start], *names[start + left:])
 
 
 def _pooled(tokens: Tensor, pool: str, prefix: int) -> Tensor:

@@ -127,13 +127,28 @@ def _last_block_norm(runs: Sequence[Run]) -> Run | None:
     found = blocks(runs)
     if not found:
         return None
-    last = found[-1].name
-    return next((r for r in runs if r.name.startswith(last + ".") and _is_norm(r.module) and r.output.ndim >= 3), None)
+    last = found[-1]
+    inside = [r for r in runs if r.name.startswith(last.name + ".") and r.output.ndim >= 3]
+    norm = next((i for i, r in enumerate(inside) if _is_norm(r.module)), None)
+    if norm is not None and any(_attends(r) for r in inside[:norm]):  # norms after attention (Swin v2) see one branch only
+        return next((r for r in found[-2::-1] if r.output.shape == last.output.shape), last)
+    return None if norm is None else inside[norm]
 
 
 def blocks(runs: Sequence[Run]) -> list[Run]:
     """The transformer blocks that ran (repeated modules with a norm and attention inside), in order."""
-    return [r for r in runs if _is_block(r)]
+    found = [r for r in runs if _is_block(r)]
+    outer = {name for r in found for name in _around(r.name)}  # a whole network may be called "dinov2"
+    return [r for r in found if r.name not in outer]
+
+
+def _around(name: str) -> list[str]:
+    parts = name.split(".")
+    return [".".join(parts[:i]) for i in range(1, len(parts))]
+
+
+def _attends(run: Run) -> bool:
+    return "attention" in type(run.module).__name__.lower() or "attn" in run.name.rsplit(".", 1)[-1].lower()
 
 
 def _is_block(run: Run) -> bool:
