@@ -1,20 +1,25 @@
-"""What is written beside a map: scores, completeness, notices, where it came from. Numbers come with their unit."""
+"""What is written beside a map: scores, completeness, notices, where it came from. Numbers come with their unit.
+
+The phrases are those of the catalogue `verbalization.english`.
+"""
 
 from __future__ import annotations
 
 import math
 from typing import Any
 
+from .verbalization.english import CAPTIONS as SAID
+
 MINUS = "\N{MINUS SIGN}"
 #: parameters that do not change what a reader sees, or are said elsewhere
 _UNSAID = ("layer", "batch_size", "seed")
-CLASS_BLIND = "Class-blind: this method never looks at the question, so its map is the same for every class."
+CLASS_BLIND = SAID["blind"]
 
 
 def number(value: float) -> str:
     """Three significant digits with a real minus, as js/src/format.ts writes them."""
     if math.isnan(value):
-        return "not a number"
+        return SAID["not_a_number"]
     if math.isinf(value):
         return "+∞" if value > 0 else f"{MINUS}∞"
     size = abs(value)
@@ -46,14 +51,14 @@ def percent(share: float) -> str:
 def title(explanation: Any) -> str:
     """The question as a sentence; a map without a question says so."""
     question = getattr(explanation, "question", None)
-    return str(question) if question is not None else "A map without a question"
+    return str(question) if question is not None else SAID["no_question"]
 
 
 def score_text(explanation: Any) -> str:
     """The score with its unit: logits, unless the question asks for a probability or a task says otherwise."""
     question = getattr(explanation, "question", None)
     odd = getattr(question, "pool", "mean") == "probability" or getattr(question, "task", None) is not None
-    return signed(float(explanation.score)) + ("" if odd else " logits")
+    return signed(float(explanation.score)) + ("" if odd else SAID["logits"])
 
 
 def facts(explanation: Any) -> list[dict[str, str]]:
@@ -61,16 +66,17 @@ def facts(explanation: Any) -> list[dict[str, str]]:
     found: list[dict[str, str]] = []
     score = getattr(explanation, "score", None)
     if score is not None and not math.isnan(score):
-        found.append({"term": "Score", "text": score_text(explanation)})
+        found.append({"term": SAID["score"], "text": score_text(explanation)})
     probability = getattr(explanation, "probability", None)
     if probability is not None and not math.isnan(probability):
-        found.append({"term": "Probability", "text": percent(float(probability))})
+        found.append({"term": SAID["probability"], "text": percent(float(probability))})
     prediction = getattr(explanation, "prediction", None)
     if prediction:
-        found.append({"term": "Prediction", "text": f"“{prediction[0]}”, {percent(float(prediction[1]))}"})
+        first = SAID["top"].format(name=prediction[0], share=percent(float(prediction[1])))
+        found.append({"term": SAID["prediction"], "text": first})
     text = completeness(explanation)
     if text:
-        found.append({"term": "Completeness", "text": text})
+        found.append({"term": SAID["completeness"], "text": text})
     return found
 
 
@@ -79,10 +85,10 @@ def completeness(explanation: Any) -> str:
     value = getattr(explanation, "completeness", None)
     if value is None or math.isnan(float(value)):
         return ""
-    text = f"{percent(abs(float(value)))} not accounted for"
+    text = SAID["unexplained"].format(share=percent(abs(float(value))))
     total, expected = getattr(value, "total", None), getattr(value, "expected", None)
     if total is not None and expected is not None:
-        text += f" (the map sums to {number(float(total))}, the score changes by {number(float(expected))})"
+        text += SAID["sums"].format(total=number(float(total)), expected=number(float(expected)))
     return text
 
 
@@ -99,12 +105,22 @@ def caption(source: Any, cells: tuple[int, ...], pixels: tuple[int, ...]) -> str
     parts = [str(getattr(source, "method", "") or "")]
     layer = getattr(source, "layer", None)
     if layer:
-        parts.append(f"layer {layer}")
+        parts.append(SAID["layer"].format(layer=layer))
     params = getattr(source, "params", None) or {}
     parts.extend(_setting(k, v) for k, v in params.items() if k not in _UNSAID and _worth_saying(v))
-    grid = f"{cells[0]} × {cells[1]} cells"
-    parts.append(grid if tuple(cells) == tuple(pixels) else f"{grid} on {pixels[0]} × {pixels[1]} pixels")
+    (h, w), (tall, wide) = cells, pixels
+    parts.append(SAID["grid"].format(h=h, w=w) if tuple(cells) == tuple(pixels)
+                 else SAID["grid_on"].format(h=h, w=w, tall=tall, wide=wide))
     return " · ".join(p for p in parts if p)
+
+
+def alt_text(explanation: Any) -> str:
+    """What a picture of the map shows, for a reader who cannot see it: the question, and the template's one sentence."""
+    from .verbalization import verbalize
+
+    text = str(verbalize(explanation, length="line"))
+    question = getattr(explanation, "question", None)
+    return SAID["alt"].format(question=question, text=text) if question is not None else SAID["alt_bare"].format(text=text)
 
 
 def _worth_saying(value: Any) -> bool:

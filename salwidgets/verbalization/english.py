@@ -24,8 +24,8 @@ LABELS = {
     "segment": "segment {n}",
 }
 WHOLE = {"picture": "picture", "text": "text", "series": "recording", "volume": "volume"}
-PART = {"place": "part of the picture", "region": "part of the picture", "word": "word", "phrase": "word",
-        "interval": "stretch of the recording", "band": "band of frequencies", "segment": "part of the volume"}
+PART = {"word": "word", "phrase": "word", "interval": "stretch of the {whole}", "band": "band of frequencies",
+        "other": "part of the {whole}", "named": "named part of the {whole}"}
 _NOUNS = {"interval": "the stretch from {label}", "band": "the band from {label}"}
 _PLURALS = {"feet", "teeth", "people", "children", "men", "women", "mice", "geese"}
 
@@ -41,10 +41,10 @@ METHODS = {
     "gradient-x-attention": "gradient × attention", "rollout": "attention rollout", "external": "this map",
 }
 HOW = {
-    "occlusion": "Occlusion covers the picture piece by piece and measures how far the score falls.",
-    "rise": "RISE covers the picture at random, many times over, and averages the scores that remain.",
+    "occlusion": "Occlusion covers the {whole} piece by piece and measures how far the score falls.",
+    "rise": "RISE covers the {whole} at random, many times over, and averages the scores that remain.",
     "grad-cam": "Grad-CAM weighs what the network's last feature maps hold by how much the score depends on each of them.",
-    "integrated-gradients": "Integrated gradients add up how the score grows while the picture is faded in.",
+    "integrated-gradients": "Integrated gradients add up how the score grows while the {whole} is faded in.",
     "input-x-gradient": "Input × gradient multiplies each value of the input by how strongly the score reacts to it.",
     "xrai": "XRAI splits the picture into regions and ranks them by the evidence that they gather.",
     "lrp": "LRP passes the score back through the network and shares it out over the input, layer by layer.",
@@ -104,8 +104,9 @@ MOST, STRONGLY = "most", "strongly"
 
 # -- sentences ----------------------------------------------------------------------------------------------------
 
-_TAIL = ("{% if lead|length > 1 %}, followed by {% for u in lead[1:] %}{{ ' and ' if loop.last and not loop.first else "
-         "', ' if not loop.first }}{{ u|the }} with {{ share(u)|percent }}{% endfor %}{% endif %}")
+_AND = "{{ ' and ' if loop.last and not loop.first else ', ' if not loop.first }}"
+_TAIL = ("{% if lead|length > 1 %}, {{ 'level with' if tie else 'followed by' }} {% for u in lead[1:] %}" + _AND +
+         "{{ u|the }} with {{ share(u)|percent }}{% endfor %}{% endif %}")
 _STRONGEST = "the strongest, {{ lead[0]|the }}, {{ verb(lead[0], 'holds') }}"
 _ON = "{% if most != MOST %} on {{ lead[0].area|percent }} of the {{ whole }}{% endif %}"
 _FOR = "{{ target }}{% if foil %} and against {{ foil }}{% endif %}"
@@ -116,13 +117,13 @@ SENTENCES: dict[str, str | tuple[str, str]] = {
     "line": (
         "{{ lead[0]|the|first }} {{ verb(lead[0], 'speaks') }} {{ most }} for " + _FOR +
         ", with {{ share(lead[0])|percent }} of the supporting evidence" + _ON + _TAIL + ".",
-        "{{ method_map|first }} gives {{ lead[0]|the }} {{ share(lead[0])|percent }} of the positive mass for " + _RATHER +
-        _ON + _TAIL + "{% if score %} (score {{ score }}){% endif %}."),
+        "In {{ method_map }}, {{ lead[0]|the }} {{ verb(lead[0], 'holds') }} {{ share(lead[0])|percent }} of the positive "
+        "mass for " + _RATHER + _ON + _TAIL + "{% if score %} (score {{ score }}){% endif %}."),
     "main": (
         "According to {{ method }}, {{ lead[0]|the }} {{ verb(lead[0], 'speaks') }} {{ most }} for " + _FOR +
         ", with {{ share(lead[0])|percent }} of the supporting evidence" + _ON + _TAIL + ".",
-        "{{ method_map|first }} gives {{ lead[0]|the }} {{ share(lead[0])|percent }} of the positive mass for " + _RATHER +
-        _ON + _TAIL + "{% if score %} (score {{ score }}){% endif %}."),
+        "In {{ method_map }}, {{ lead[0]|the }} {{ verb(lead[0], 'holds') }} {{ share(lead[0])|percent }} of the positive "
+        "mass for " + _RATHER + _ON + _TAIL + "{% if score %} (score {{ score }}){% endif %}."),
     "diffuse": (
         "According to {{ method }}, no {{ part }} stands out for " + _RATHER + ": " + _STRONGEST +
         " {{ share(lead[0])|percent }} of the supporting evidence on {{ lead[0].area|percent }} of the {{ whole }}.",
@@ -136,7 +137,7 @@ SENTENCES: dict[str, str | tuple[str, str]] = {
     "together": "Together, the {{ lead|length|count }} hold {{ together|percent }} of the "
                 "{% if expert %}positive mass{% else %}supporting evidence{% endif %} on {{ area|percent }} of the "
                 "{{ whole }}.",
-    "alone": "It covers {{ lead[0].area|percent }} of the {{ whole }}.",
+    "alone": "{{ lead[0]|the|first }} {{ verb(lead[0], 'covers') }} {{ lead[0].area|percent }} of the {{ whole }}.",
     "opposing": (
         "{{ lead[0]|the|first }} {{ verb(lead[0], 'speaks') }} {{ most }} against " + _AGAINST +
         ", with {{ share(lead[0])|percent }} of the opposing evidence" + _ON + _TAIL + ".",
@@ -149,8 +150,7 @@ SENTENCES: dict[str, str | tuple[str, str]] = {
     "spread_against": "Evidence against it makes up {{ b.opposes|percent }} of the map, but no {{ part }} stands out there.",
     "none_against": ("The map shows no evidence against it.", "The map has no negative values."),
     "next": "After {{ 'it' if shown == 1 else 'these' }} {{ 'come' if more|length > 1 else 'comes' }} "
-            "{% for u in more %}{{ ' and ' if loop.last and not loop.first else ', ' if not loop.first }}{{ u|the }} with "
-            "{{ share(u)|percent }}{% endfor %}.",
+            "{% for u in more %}" + _AND + "{{ u|the }} with {{ share(u)|percent }}{% endfor %}.",
     "times": "{{ lead[0]|the|first }} {{ verb(lead[0], 'holds') }} {{ times }} times as much "
              "{% if expert %}positive mass{% else %}supporting evidence{% endif %} as {{ lead[1]|the }}.",
     "probability": "The model gives {{ target }} a probability of {{ e.probability|percent }}"
@@ -176,7 +176,7 @@ CAPTIONS = {
     "logits": " logits", "no_question": "A map without a question",
     "blind": "Class-blind: this method never looks at the question, so its map is the same for every class.",
     "unexplained": "{share} not accounted for", "sums": " (the map sums to {total}, the score changes by {expected})",
-    "layer": "layer {layer}", "grid": "{h} × {w} cells", "grid_on": "{h} × {w} cells on {H} × {W} pixels",
+    "layer": "layer {layer}", "grid": "{h} × {w} cells", "grid_on": "{h} × {w} cells on {tall} × {wide} pixels",
     "not_a_number": "not a number", "top": "“{name}”, {share}",
     "alt": "Map over a picture. {question} {text}", "alt_bare": "Map over a picture. {text}",
 }

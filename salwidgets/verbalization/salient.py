@@ -48,7 +48,7 @@ def look(e: Explanation, units: Any = "auto", language: ModuleType = english) ->
     b = e.question.binding if e.question is not None else None
     diffuse = not supporting and mass.total_up > 0
     return Brief(e, "" if e.question is None else plain(str(e.question), 300), target, foil, e.method, found, supporting,
-                 opposing, mass.opposes, _together(supporting), (*_caveats(e, mass), *(["diffuse"] if diffuse else [])),
+                 opposing, mass.opposes, _together(supporting), _caveats(e, mass, diffuse),
                  bool(b and b.group), tuple(map(str, b.target_names)) if b else ())
 
 
@@ -170,8 +170,12 @@ def _together(units: Sequence[Unit]) -> float:
     return min(sum(u.supports for u in units), 1.0)
 
 
-def _caveats(e: Explanation, mass: Mass) -> tuple[str, ...]:
+def _caveats(e: Explanation, mass: Mass, diffuse: bool) -> tuple[str, ...]:
     said = {
+        "zero": mass.total_up + mass.total_down == 0,
+        "nothing": mass.total_up == 0 < mass.total_down,
+        "diffuse": diffuse,
+        "opposing": mass.opposes >= 0.2 and mass.total_up > 0,
         "incomplete": e.completeness is not None and e.completeness > 0.05,
         "blind": e.class_blind,
         "unsigned": e.method in _UNSIGNED and not e.class_blind,

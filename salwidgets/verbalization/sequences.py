@@ -91,7 +91,7 @@ def intervals(e: Explanation, mass: Mass, language: ModuleType = english) -> lis
     pieces = list(pairwise(edges.tolist()))
     across = mass.values.reshape(-1, length).sum(0)
     sums = np.array([across[a:b].sum() for a, b in pieces])
-    runs = _tiled(len(pieces), [f.indices for sign in (1, -1) for f in summary(sign * sums)])
+    runs = _tiled(len(pieces), [r for side in (sums, -sums) for f in summary(side) for r in _strong(f.indices, side)])
     units = []
     for run in runs:
         start, stop = pieces[run[0]][0], pieces[run[-1]][1]
@@ -131,16 +131,21 @@ def _phrases(units: list[Unit], groups: list[list[int]], labels: list[str], offs
     found: list[Unit] = []
     for sign in (1, -1):
         for f in summary(sign * values):
-            side = sign * values[list(f.indices)]
-            # Weak words at a span's ends would be claimed to matter; they are cut, and at most five words are quoted.
-            strong = [i for i, v in zip(f.indices, side) if v > 0 and v >= 0.25 * side.max()]
-            run = next((r for r in merged(strong) if len(r) > 1), ())
-            if 1 < len(run) <= 5:
+            for run in _strong(f.indices, sign * values):
+                if not 1 < len(run) <= 5:  # no one quotes a whole sentence as a phrase
+                    continue
                 cells = _cells(len(mass.values), [i for w in run for i in groups[w]])
                 label = text[offsets[groups[run[0]][0]][0]:offsets[groups[run[-1]][-1]][1]] if text and offsets \
                     else " ".join(labels[w] for w in run)
                 found.append(mass.unit("phrase", plain(label, 80), cells))
     return found
+
+
+def _strong(indices: Sequence[int], values: np.ndarray) -> list[tuple[int, ...]]:
+    """Runs of the units that hold at least a quarter of the largest value: the searches' windows take weak neighbours
+    along, which would be claimed to matter. Ours."""
+    largest = max(values[i] for i in indices)
+    return merged(i for i in indices if values[i] > 0 and values[i] >= 0.25 * largest)
 
 
 def _tiled(n: int, runs: Sequence[tuple[int, ...]]) -> list[tuple[int, ...]]:

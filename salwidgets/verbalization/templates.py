@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     from .claims import Claim
 
 __all__ = ["TemplateWriter", "percent"]
+_SAID = ("zero", "nothing", "diffuse", "opposing")  # caveats that the sentences before them hold
 _MUCH = 0.2    # opposing evidence that a paragraph must mention; a line must from _MOST on
 _MOST = 0.5
+_SOME = 0.05   # less than this is too little to ask where it lies
 _SHOWN = 5     # units that a report ranks
 _ALL = 0.9     # a unit of more than this is the whole input, not a part of it
 _LEADS = 1.25  # a lead smaller than a quarter is not worth a sentence
@@ -51,7 +53,7 @@ class TemplateWriter:
         else:
             page.body(report=length == "report")
         for key in brief.caveats:
-            if key != "diffuse":  # the first sentence says so
+            if key not in _SAID:
                 page.say(key)
         if on_text is not None:
             on_text(" ".join(page.sentences))
@@ -70,7 +72,9 @@ class _Page:
         share = _opposes if relation == "opposes" else _supports
         first = not units or all(share(u) <= share(units[0]) for u in self.b.units)
         most = self.words.MOST if first else self.words.STRONGLY
-        text = _compiled(self.language)[key, self.audience].render(self.facts, lead=units, share=share, most=most, **more)
+        tie = len(units) > 1 and share(units[0]) - share(units[1]) < 1e-6
+        text = _compiled(self.language)[key, self.audience].render(self.facts, lead=units, share=share, most=most, tie=tie,
+                                                                   **more)
         self.sentences.append(Sentence(" ".join(text.split()), [u.id for u in units], relation))
 
     def main(self, key: str) -> None:
@@ -118,6 +122,8 @@ class _Page:
         rest: list[Unit] = []
         for u in sorted(b.units, key=_supports, reverse=True):
             known = [*first, *rest]
+            if u.value <= 0:  # what comes next speaks against the target on the whole: the list would mislead
+                break
             if len(known) < _SHOWN and 0.005 <= u.supports <= first[-1].supports and not any(
                     u.id == v.id or shares_words(u, v) for v in known):
                 rest.append(u)
@@ -133,6 +139,9 @@ class _Page:
         elif b.opposing and (report or b.opposes >= _MUCH):
             self.say("opposing", b.opposing, "opposes")
             if supported:
+                self.say("opposes", (), "opposes")
+        elif b.opposes < _SOME:
+            if report:
                 self.say("opposes", (), "opposes")
         elif report or b.opposes >= _MUCH:
             self.say("outweighed" if all(u.value >= 0 for u in b.units) else "spread_against", (), "opposes")
@@ -156,7 +165,10 @@ def facts(b: Brief, words: ModuleType, audience: Audience) -> dict[str, Any]:
     from ..captions import score_text, signed
 
     e = b.explanation
-    kind = modality(e)
+    whole = words.WHOLE[modality(e)]
+    # Named parts need not cover the whole input; what they say is said of them alone.
+    covered = abs(sum(u.area for u in b.units) - 1) < 1e-3
+    part = words.PART.get(b.units[0].kind if b.units else "", words.PART["other" if covered else "named"])
     method = words.METHODS.get(b.method, plain(b.method.replace("-", " "), 40))
     score = score_text(e) if e.score is not None and abs(e.score) < float("inf") else ""
     target = f"the group {b.target}" if b.group and b.target.count("“") == 1 else b.target
@@ -166,8 +178,8 @@ def facts(b: Brief, words: ModuleType, audience: Audience) -> dict[str, Any]:
     members = [f"“{plain(m)}”" for m in b.members]
     return {
         "b": b, "e": e, "method": method, "target": target, "foil": b.foil, "score": score, "other": other,
-        "members": members, "whole": words.WHOLE[kind], "part": words.PART[b.units[0].kind] if b.units else "",
-        "how": words.HOW.get(b.method, ""), "expert": audience == "expert", "verb": words.verb,
+        "members": members, "whole": whole, "part": part.format(whole=whole),
+        "how": words.HOW.get(b.method, "").format(whole=whole), "expert": audience == "expert", "verb": words.verb,
         "method_map": "this map" if b.method == "external" else f"the {method} map",
         "layer": plain(str(e.layer or "")), "MOST": words.MOST,
         "cells": " × ".join(map(str, e.values.shape)),
