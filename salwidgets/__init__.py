@@ -22,7 +22,7 @@ _HOME = {
     "load": "storage",
     "explain": "explainers", "prepare": "explainers", "methods": "explainers", "MethodInfo": "explainers",
     "Scale": "scale",
-    "Heatmap": "widgets", "Contrast": "widgets", "Link": "widgets", "link": "widgets",
+    "Heatmap": "widgets", "Contrast": "widgets", "Narrative": "widgets", "Link": "widgets", "link": "widgets",
     "verbalize": "verbalization", "Verbalization": "verbalization", "LLMWriter": "verbalization",
 }
 _ROOMS = ("errors", "explainers", "figures", "metrics", "questions", "scale", "taxonomy", "verbalization", "widgets",

@@ -1,4 +1,5 @@
 // Elements without a framework. Text only ever enters as text: no data is parsed as HTML.
+import type { Model } from "./types";
 
 type Child = Node | string | null | undefined | false;
 type Props = Record<string, string | number | boolean | null | undefined>;
@@ -66,3 +67,12 @@ export function onFrame(draw: () => void, signal: AbortSignal): () => void {
     });
   };
 }
+
+/** Call back on changes of a model's traits until the view goes away. */
+export function follow(model: Model, callbacks: Record<string, () => void>, signal: AbortSignal): void {
+  for (const [name, callback] of Object.entries(callbacks)) model.on(`change:${name}`, callback);
+  signal.addEventListener("abort", () => {
+    for (const [name, callback] of Object.entries(callbacks)) model.off(`change:${name}`, callback);
+  });
+}
+

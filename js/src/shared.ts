@@ -7,6 +7,7 @@ const ASPECTS = {
   cursor: "cursor",
   view: "view",
   selection: "selection",
+  highlight: "selection",
   scale: "scale",
   threshold: "scale",
 } as const;

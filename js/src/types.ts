@@ -40,6 +40,17 @@ export interface Selection {
   source: string;
 }
 
+/** A part of the input that a sentence speaks of: the same in every map of the same picture. */
+export interface Highlight {
+  source: string;
+  /** which sentence of the source */
+  key: string;
+  /** SVG paths in image pixels: the part itself, and its border */
+  area: string;
+  edge: string;
+  relation: string;
+}
+
 /** How maps are drawn; the JSON twin of salwidgets.scale.Scale. */
 export interface ScaleState {
   vmin: number;

@@ -3,8 +3,9 @@ import { h, root } from "./dom";
 import type { Host, Model, Mount } from "./types";
 import { mount as contrast } from "./views/contrast";
 import { mount as heatmap } from "./views/heatmap";
+import { mount as narrative } from "./views/narrative";
 
-const VIEWS: Readonly<Record<string, Mount>> = { heatmap, contrast };
+const VIEWS: Readonly<Record<string, Mount>> = { heatmap, contrast, narrative };
 
 interface RenderProps {
   model: Model;

@@ -34,7 +34,7 @@ export const SCALE: ScaleState = {
 };
 
 export function fakeLink(): FakeModel {
-  return fakeModel({ cursor: null, selection: null, view: null, scale: SCALE, threshold: 0 });
+  return fakeModel({ cursor: null, selection: null, highlight: null, view: null, scale: SCALE, threshold: 0 });
 }
 
 export function fakeHost(models: Record<string, Model>): Host {
@@ -72,5 +72,29 @@ export function contrastState(more: Record<string, unknown> = {}): Record<string
     nodes: [node("husky", [0], [3]), node("beagle", [1], [3]), node("wolf", [2], [4]), node("dog", [0, 1], [5], [0, 1]),
       node("wild dog", [2], [5], [2], "1 of its 2 classes is not in this basis"), node("canine", [0, 1, 2], [], [3, 4])],
     target: "husky", foil: "wolf", mix: 0.5, ...more,
+  };
+}
+
+/** Two units on 2 x 3 cells over 4 x 6 pixels: the first column, and the last cell. Two lengths, one false sentence. */
+export function narrativeState(more: Record<string, unknown> = {}): Record<string, unknown> {
+  const said = (text: string, units: number[], verdict: string, relation = "supports") =>
+    ({ text, units, relation, verdict, claims: [{ text, verdict, figure: "it is 12 %" }] });
+  const variant = (length: string, sentences: unknown[], by = "template", error = "") =>
+    ({ by, length, audience: "layperson", sentences, notices: [], error, markdown: `md ${length}`, latex: `tex ${length}` });
+  const units = [{ label: "left", rows: 2, cols: 3, offset: 0 }, { label: "corner", rows: 2, cols: 3, offset: 6 }];
+  const cells = new Uint8Array([255, 0, 0, 255, 0, 0, 0, 0, 0, 0, 0, 255]);
+  return {
+    _view: "narrative", source: "n", links: links("a"), own_scale: false, title: "Why \u201chusky\u201d?", llm: "LLM test",
+    by: "template", length: "paragraph", audience: "layperson", figures: false, request: {}, reply: {}, alive: "",
+    cells: { view: cells, dtype: "uint8", shape: [12] },
+    passages: [{
+      title: "Why \u201chusky\u201d?", size: [4, 6], units,
+      variants: [
+        variant("paragraph", [said("The <b>left</b> supports.", [0], "supported"), said("The corner opposes.", [1], "contradicted", "opposes"),
+          said("So it is.", [], "not checkable", "none")]),
+        variant("line", [said("Left.", [0], "supported")]),
+      ],
+    }],
+    ...more,
   };
 }

@@ -7,5 +7,6 @@ from .contrast import Contrast
 from .export import save_page
 from .heatmap import Heatmap
 from .link import Link, link
+from .narrative import Narrative
 
-__all__ = ["Contrast", "Heatmap", "Link", "View", "link", "save_page"]
+__all__ = ["Contrast", "Heatmap", "Link", "Narrative", "View", "link", "save_page"]

@@ -26,12 +26,15 @@ class Link(anywidget.AnyWidget):
     """Shared state of views. Coordinates are pixels of the image, boxes are (row0, column0, row1, column1).
 
     cursor: ``{"row", "col", "pinned"}`` or None. selection: ``{"kind": "box", "box", "source"}`` or None.
+    highlight: the part of the picture that a sentence speaks of, or None: ``{"source", "key", "area", "edge",
+    "relation"}`` with SVG paths; made in the browser, shared with the selection.
     view: the box that is zoomed to, or None. scale: `Scale.to_state()`. threshold: share of the limit.
     """
 
     _esm = "export default {};"
     cursor = traitlets.Instance(dict, allow_none=True).tag(sync=True, echo_update=False)
     selection = traitlets.Instance(dict, allow_none=True).tag(sync=True)
+    highlight = traitlets.Instance(dict, allow_none=True).tag(sync=True, echo_update=False)
     view = traitlets.Instance(list, allow_none=True).tag(sync=True)
     scale = traitlets.Dict().tag(sync=True, echo_update=False)
     threshold = traitlets.Float(0.0).tag(sync=True, echo_update=False)

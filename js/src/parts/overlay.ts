@@ -3,13 +3,14 @@ import { contour } from "../contour";
 import { show, svg, uid } from "../dom";
 import { cellAt, type Cell } from "../geometry";
 import { reach } from "../scale";
-import type { Box, Cursor, Grid, ScaleState, Size } from "../types";
+import type { Box, Cursor, Grid, Highlight, ScaleState, Size } from "../types";
 
 export interface Overlay {
   el: SVGSVGElement;
   lines(map: Grid, scale: ScaleState, threshold: number): void;
   cursor(cursor: Cursor | null): void;
   selection(box: Box | null): void;
+  highlight(part: Highlight | null): void;
 }
 
 const HATCHED_AT_MOST = 4096; // a grey cell still marks the rest
@@ -42,9 +43,11 @@ export function createOverlay(image: Size, grid: Size): Overlay {
   const positive = twice("path", "contour");
   const negative = twice("path", "contour salw-negative");
   const region = twice("rect", "region");
+  const veil = svg("path", { class: "salw-veil", "fill-rule": "evenodd", hidden: true });
+  const part = twice("path", "part");
   const cell = twice("rect", "cell");
   const el = svg("svg", { viewBox: `0 0 ${image.cols} ${image.rows}`, preserveAspectRatio: "none", "aria-hidden": "true" },
-    hatching(hatch, image), missing, ...positive, ...negative, ...region, ...cell);
+    hatching(hatch, image), missing, ...positive, ...negative, veil, ...part, ...region, ...cell);
   const y = image.rows / grid.rows;
   const x = image.cols / grid.cols;
   const boxAt = ({ r, c }: Cell): Box => [r * y, c * x, (r + 1) * y, (c + 1) * x];
@@ -70,6 +73,15 @@ export function createOverlay(image: Size, grid: Size): Overlay {
       });
     },
     selection: (box) => region.forEach((rect) => place(rect, box)),
+    highlight(lit) {
+      [veil, ...part].forEach((path) => show(path, Boolean(lit)));
+      if (!lit) return;
+      veil.setAttribute("d", `M0 0H${image.cols}V${image.rows}H0Z${lit.area}`);
+      part.forEach((path) => {
+        path.setAttribute("d", lit.edge);
+        path.classList.toggle("salw-against", lit.relation === "opposes");
+      });
+    },
   };
 }
 

@@ -5,7 +5,7 @@ import { h, listen } from "../dom";
 import { boxOf, cellAt, centreOf, type Cell } from "../geometry";
 import { actionFor, type Action } from "../keyboard";
 import { bilinear } from "../resample";
-import type { Box, Cursor, Grid, ScaleState, Size } from "../types";
+import type { Box, Cursor, Grid, Highlight, ScaleState, Size } from "../types";
 import { createOverlay } from "./overlay";
 
 export interface Picture extends Size {
@@ -28,6 +28,7 @@ export interface Stage {
   draw(map: Grid, scale: ScaleState, threshold: number): void;
   cursor(cursor: Cursor | null): void;
   selection(box: Box | null): void;
+  highlight(part: Highlight | null): void;
   view(box: Box | null): void;
   label(text: string): void;
 }
@@ -118,6 +119,7 @@ export function createStage(picture: Picture, grid: Size, events: StageEvents, s
     },
     cursor: (cursor) => overlay.cursor(cursor),
     selection: (box) => overlay.selection(box),
+    highlight: (part) => overlay.highlight(part),
     view: (box) => zoom(layers, image, box),
     label(text) {
       above.setAttribute("aria-label", text);

@@ -1,7 +1,7 @@
 // Target against foil, answered here from the basis: pickers, three linked panels, a slider from one to the other.
 import { stageEvents } from "../actions";
 import { pairOf, readBasis, type Basis, type Pair } from "../basis";
-import { h, listen, onFrame, root, say, show } from "../dom";
+import { follow, h, listen, onFrame, root, say, show } from "../dom";
 import { percent, quoted, signed } from "../format";
 import { createAlternative, keyHelp } from "../parts/alternative";
 import { createColorBar } from "../parts/colorbar";
@@ -254,14 +254,7 @@ export const mount: Mount = async (el, model, host, signal) => {
   }, signal);
   const drawView = () => [panels.A, panels.M, panels.B].forEach((panel) => panel.stage.view(shared.get("view")));
   const touch = () => drawing.touchAll();
-  watch(shared, { scale: drawAll, threshold: drawAll, cursor: touch, selection: touch, view: drawView }, signal);
-  [drawAll, drawView].forEach((draw) => draw());
+  const drawPart = () => [panels.A, panels.M, panels.B].forEach((panel) => panel.stage.highlight(shared.get("highlight")));
+  watch(shared, { scale: drawAll, threshold: drawAll, cursor: touch, selection: touch, highlight: drawPart, view: drawView }, signal);
+  [drawAll, drawPart, drawView].forEach((draw) => draw());
 };
-
-function follow(model: Model, callbacks: Record<string, () => void>, signal: AbortSignal): void {
-  for (const [name, callback] of Object.entries(callbacks)) model.on(`change:${name}`, callback);
-  signal.addEventListener("abort", () => {
-    for (const [name, callback] of Object.entries(callbacks)) model.off(`change:${name}`, callback);
-  });
-}
-

@@ -9,7 +9,7 @@ import { createLive, createReadout, cursorInWords, regionInWords } from "../part
 import { createStage, createThumbnail, type Picture } from "../parts/stage";
 import { withLimits } from "../scale";
 import { connect, type Shared, type Trait } from "../shared";
-import type { Cursor, Grid, Mount, ScaleState, Selection } from "../types";
+import type { Cursor, Grid, Highlight, Mount, ScaleState, Selection } from "../types";
 import { float32, uint8 } from "../wire";
 
 export function gridOf(packed: unknown): Grid {
@@ -82,12 +82,14 @@ export const mount: Mount = async (el, model, host, signal) => {
     stage.selection(shared.get<Selection | null>("selection")?.box ?? null);
     readout.draw(...words());
   };
+  const drawPart = () => stage.highlight(shared.get<Highlight | null>("highlight"));
   const drawView = () => stage.view(shared.get("view"));
   const drawBadge = () => show(badge, Boolean(model.get("own_scale")));
-  watch(shared, { scale: drawMap, threshold: drawMap, cursor: drawTouch, selection: drawTouch, view: drawView }, signal);
+  watch(shared, { scale: drawMap, threshold: drawMap, cursor: drawTouch, selection: drawTouch, highlight: drawPart,
+    view: drawView }, signal);
   model.on("change:own_scale", drawBadge);
   signal.addEventListener("abort", () => model.off("change:own_scale", drawBadge));
-  [drawMap, drawTouch, drawView, drawBadge].forEach((draw) => draw());
+  [drawMap, drawTouch, drawPart, drawView, drawBadge].forEach((draw) => draw());
 };
 
 /** Draw at most once a frame for whatever changed. */
