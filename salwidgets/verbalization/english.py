@@ -100,13 +100,15 @@ def count(n: int) -> str:
 
 FILTERS = {"the": the, "listed": listed, "percent": percent, "count": count}
 
-MOST, STRONGLY = "most", "strongly"
+GROUP, MAP = "the group {name}", "the {method} map"
+MOST, CLEARLY = "most", "clearly"
 
 # -- sentences ----------------------------------------------------------------------------------------------------
 
 _AND = "{{ ' and ' if loop.last and not loop.first else ', ' if not loop.first }}"
 _TAIL = ("{% if lead|length > 1 %}, {{ 'level with' if tie else 'followed by' }} {% for u in lead[1:] %}" + _AND +
          "{{ u|the }} with {{ share(u)|percent }}{% endfor %}{% endif %}")
+_ON_ITS = "{% if most != MOST %}, on {{ lead[0].area|percent }} of the {{ whole }},{% endif %}"
 _STRONGEST = "the strongest, {{ lead[0]|the }}, {{ verb(lead[0], 'holds') }}"
 _ON = "{% if most != MOST %} on {{ lead[0].area|percent }} of the {{ whole }}{% endif %}"
 _FOR = "{{ target }}{% if foil %} and against {{ foil }}{% endif %}"
@@ -118,12 +120,12 @@ SENTENCES: dict[str, str | tuple[str, str]] = {
         "{{ lead[0]|the|first }} {{ verb(lead[0], 'speaks') }} {{ most }} for " + _FOR +
         ", with {{ share(lead[0])|percent }} of the supporting evidence" + _ON + _TAIL + ".",
         "In {{ method_map }}, {{ lead[0]|the }} {{ verb(lead[0], 'holds') }} {{ share(lead[0])|percent }} of the positive "
-        "mass for " + _RATHER + _ON + _TAIL + "{% if score %} (score {{ score }}){% endif %}."),
+        "mass" + _ON_ITS + " for " + _RATHER + _TAIL + "{% if score %} (score {{ score }}){% endif %}."),
     "main": (
         "According to {{ method }}, {{ lead[0]|the }} {{ verb(lead[0], 'speaks') }} {{ most }} for " + _FOR +
         ", with {{ share(lead[0])|percent }} of the supporting evidence" + _ON + _TAIL + ".",
         "In {{ method_map }}, {{ lead[0]|the }} {{ verb(lead[0], 'holds') }} {{ share(lead[0])|percent }} of the positive "
-        "mass for " + _RATHER + _ON + _TAIL + "{% if score %} (score {{ score }}){% endif %}."),
+        "mass" + _ON_ITS + " for " + _RATHER + _TAIL + "{% if score %} (score {{ score }}){% endif %}."),
     "diffuse": (
         "According to {{ method }}, no {{ part }} stands out for " + _RATHER + ": " + _STRONGEST +
         " {{ share(lead[0])|percent }} of the supporting evidence on {{ lead[0].area|percent }} of the {{ whole }}.",
@@ -131,7 +133,7 @@ SENTENCES: dict[str, str | tuple[str, str]] = {
         " {{ share(lead[0])|percent }} of the positive mass on {{ lead[0].area|percent }} of the {{ whole }}"
         "{% if score %} (score {{ score }}){% endif %}."),
     "everywhere": "According to {{ method }}, no part of the {{ whole }} stands out for " + _RATHER + ": the supporting "
-                  "evidence is spread over all of it.",
+                  "evidence is spread over most of it.",
     "nothing": "According to {{ method }}, nothing speaks for " + _RATHER + ".",
     "zero": "The map is zero everywhere for " + _RATHER + ": {{ method }} gives no answer.",
     "together": "Together, the {{ lead|length|count }} hold {{ together|percent }} of the "
@@ -155,7 +157,8 @@ SENTENCES: dict[str, str | tuple[str, str]] = {
              "{% if expert %}positive mass{% else %}supporting evidence{% endif %} as {{ lead[1]|the }}.",
     "probability": "The model gives {{ target }} a probability of {{ e.probability|percent }}"
                    "{% if other %}, less than its first choice, {{ other }}, with {{ e.prediction[1]|percent }}{% endif %}.",
-    "higher": "The model itself scores {{ target }} {{ 'higher' if e.score > 0 else 'lower' }} than {{ foil }}.",
+    "higher": "The model itself scores {{ target }} {{ 'higher' if e.score > 0 else 'lower' }} than "
+              "{{ foil }}{% if b.group %} on average{% endif %}.",
     "members": "The group stands for {{ b.members|length|count }} classes: {{ members|listed }}.",
     "setup": "The map has {{ cells }} cells{% if e.layer %} at layer “{{ layer }}”{% endif %}; the positive and the "
              "negative mass are its sums above and below zero.",

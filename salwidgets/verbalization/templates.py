@@ -28,7 +28,7 @@ _MUCH = 0.2    # opposing evidence that a paragraph must mention; a line must fr
 _MOST = 0.5
 _SOME = 0.05   # less than this is too little to ask where it lies
 _SHOWN = 5     # units that a report ranks
-_ALL = 0.9     # a unit of more than this is the whole input, not a part of it
+_ALL = 0.5     # a unit of more than half the input, such as "the rest", is no part that a reader would look for
 _LEADS = 1.25  # a lead smaller than a quarter is not worth a sentence
 
 
@@ -71,7 +71,7 @@ class _Page:
     def say(self, key: str, units: Sequence[Unit] = (), relation: Relation = "none", **more: Any) -> None:
         share = _opposes if relation == "opposes" else _supports
         first = not units or all(share(u) <= share(units[0]) for u in self.b.units)
-        most = self.words.MOST if first else self.words.STRONGLY
+        most = self.words.MOST if first else self.words.CLEARLY
         tie = len(units) > 1 and share(units[0]) - share(units[1]) < 1e-6
         text = _compiled(self.language)[key, self.audience].render(self.facts, lead=units, share=share, most=most, tie=tie,
                                                                    **more)
@@ -171,16 +171,18 @@ def facts(b: Brief, words: ModuleType, audience: Audience) -> dict[str, Any]:
     part = words.PART.get(b.units[0].kind if b.units else "", words.PART["other" if covered else "named"])
     method = words.METHODS.get(b.method, plain(b.method.replace("-", " "), 40))
     score = score_text(e) if e.score is not None and abs(e.score) < float("inf") else ""
-    target = f"the group {b.target}" if b.group and b.target.count("“") == 1 else b.target
+    target = words.GROUP.format(name=b.target) if b.group and b.target.count("“") == 1 else b.target
+    bound = e.question.binding if e.question is not None else None
+    foil = words.GROUP.format(name=b.foil) if bound and len(bound.foil_names) > 1 and b.foil.count("“") == 1 else b.foil
     other = ""
     if e.prediction and not b.group and len(b.members) == 1 and e.prediction[0] != b.members[0]:
         other = f"“{plain(e.prediction[0])}”"
     members = [f"“{plain(m)}”" for m in b.members]
     return {
-        "b": b, "e": e, "method": method, "target": target, "foil": b.foil, "score": score, "other": other,
+        "b": b, "e": e, "method": method, "target": target, "foil": foil, "score": score, "other": other,
         "members": members, "whole": whole, "part": part.format(whole=whole),
         "how": words.HOW.get(b.method, "").format(whole=whole), "expert": audience == "expert", "verb": words.verb,
-        "method_map": "this map" if b.method == "external" else f"the {method} map",
+        "method_map": method if b.method == "external" else words.MAP.format(method=method),
         "layer": plain(str(e.layer or "")), "MOST": words.MOST,
         "cells": " × ".join(map(str, e.values.shape)),
         "gap": "" if e.completeness is None else signed(e.completeness.gap),

@@ -49,7 +49,7 @@ def mass(v, name, sign):
 def readings(sentence):
     """(place, share words) pairs: "the top speaks …, with 3 %", "the top holds 3 %", "the top with 3 %"."""
     bare = re.sub(r"“[^”]*”", "“”", sentence)
-    pairs = re.findall(rf"{_PLACE} (?:speaks (?:most|strongly) .*?, with|holds|with) {_P}", bare, re.IGNORECASE)
+    pairs = re.findall(rf"{_PLACE} (?:speaks (?:most|clearly) .*?, with|holds|with) {_P}", bare, re.IGNORECASE)
     return [(p.lower(), s) for p, s in pairs]
 
 
