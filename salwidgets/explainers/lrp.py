@@ -69,6 +69,10 @@ class RelevanceEvidence(PathEvidence):
                 e.params = {**e.params, "input_share": given, "bias_share": bias, "absorbed_share": absorbed}
                 e.notices += (f"of {start:+.4g} logits, {given:+.4g} came back to the input, {bias:+.4g} stayed with the "
                               f"network's biases and {absorbed:+.2g} with the stabilisers.",)
+                lost = start - given - bias - absorbed
+                if e.completeness is not None and not abs(lost) <= 1e-3 * abs(start) + 1e-4 * abs(e.values).sum():
+                    e.notices += (f"{lost:+.4g} logits are missing: part of this network (an autograd function of its own, "
+                                  "perhaps) is hidden from the rules, and the map is not to be trusted.",)
         return rows
 
     def _maps(self, rows: Tensor) -> Tensor:

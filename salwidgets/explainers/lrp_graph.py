@@ -129,7 +129,7 @@ class Graph:
                 raise self._refused(name, "", "it multiplies two values that both depend on the input (a gate)")
             if "div" in name and inputs[0] is not call.x:
                 raise self._refused(name, "", "it divides by a value that depends on the input")
-            return self._pass(call, inputs[0])
+            return self._factor(name, call, inputs[0])
         if name in MAPS:
             return self._map(call)
         if name in JOINS:
@@ -152,6 +152,20 @@ class Graph:
         value = self._plain(call)
         return self._stepped(Pass(x.shape, self.n), value, x)
 
+    def _factor(self, name: str, call: Call, x: Tensor) -> Tensor:
+        """A product with a constant; one per channel right behind a layer is a BatchNorm's, and goes into its weights."""
+        before, other = self.made.get(x), next((a for a in (*call.args, *call.kwargs.values()) if a is not x), None)
+        axis = -1 if before is None or type(before.layer) is Linear else 1
+        if before is None or before.alone or not isinstance(other, Tensor) or other.numel() != x.shape[axis] or \
+                ((1,) * x.ndim + other.shape)[-x.ndim:][axis] != x.shape[axis]:
+            return self._pass(call, x)
+        scale = wide(other.detach().flatten())
+        scale = 1 / scale if "div" in name else scale
+        layer, value = replace(before.layer, weight=before.layer.scaled(scale)), self._plain(call)
+        if layer.bias is not None:
+            layer.bias = layer.bias * layer.channels(scale, value.ndim)
+        return self._put_out(before.source, before.kept, layer, before.rule, value)
+
     def _sum(self, name: str, call: Call, inputs: list[Tensor]) -> Tensor:
         first, second = call.x, _value(call, 1, "other", None)
         alpha = float(_value(call, 2, "alpha", 1))
@@ -162,6 +176,13 @@ class Graph:
             x, sign = both[0]
             if x in self.raw:
                 return self._stepped(Pass(x.shape, self.n), value, x)
+            before, other = self.made.get(x), second if x is first else first
+            if before is not None and sign == 1 and _same_for_all(other, value):  # a bias that is added apart
+                added = wide(torch.as_tensor(other, dtype=value.dtype, device=value.device)) * (signs[1] if x is first
+                                                                                                else signs[0])
+                old = before.layer.bias
+                layer = replace(before.layer, bias=added if old is None else old + added)
+                return self._put_out(before.source, before.kept, layer, before.rule, value, before.alone)
             constant = wide(value) - sign * wide(x.detach())
             back: Any = Split([(self._keep(x), sign)], constant, self.n)
             return self._stepped(back, value, x)
@@ -182,8 +203,8 @@ class Graph:
     def _join(self, call: Call) -> Tensor:
         key = "tensors" if "tensors" in call.kwargs else None
         parts = call.kwargs["tensors"] if key else call.args[0]
-        parts = [t if t.requires_grad else self._stepped(Constant(torch.zeros((), device=t.device), self.n),
-                                                         t.detach().clone()) for t in parts]
+        parts = [t if t.requires_grad or len(t) != self.n else self._stepped(Constant(None, self.n), t.detach().clone())
+                 for t in parts]
         args = call.args if key else (parts, *call.args[1:])
         out: Tensor = call.function(*args, **({**call.kwargs, "tensors": parts} if key else call.kwargs))
         return out
@@ -225,8 +246,6 @@ class Graph:
         if x in self.raw:
             return self._stepped(Pass(x.shape, self.n), value, x)
         before = self.made.get(x)
-        if before is not None and before.layer.bias is not None and before.layer.bias.ndim == value.ndim:
-            before = None  # two BatchNorms around one layer: its bias is a map already
         if before is not None and not before.alone:
             old = before.layer
             layer = replace(old, weight=old.scaled(scale))
@@ -349,6 +368,11 @@ def _layer(name: str, call: Call) -> Linear | None:
         padding = 0
     return Convolution(weight, bias, stride=_each(stride, d), padding=_each(padding, d), dilation=_each(dilation, d),
                        output_padding=_each(0, d), groups=groups, pad=pad)
+
+
+def _same_for_all(constant: Any, value: Tensor) -> bool:
+    """Whether a constant is the same for every input of the batch."""
+    return not isinstance(constant, Tensor) or constant.ndim < value.ndim or constant.shape[0] == 1
 
 
 def _each(value: Any, d: int) -> tuple[int, ...]:

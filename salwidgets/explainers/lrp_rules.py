@@ -346,12 +346,17 @@ class Over:
 
 
 class Constant:
-    """A value that does not depend on the input: what it is given counts as bias. ``keep``: 1 where it does depend."""
+    """Values of which some do not depend on the input: what those are given counts as bias.
 
-    def __init__(self, keep: Tensor, n: int):
+    keep: 1 where a value does depend on it; None if none does, and there is no input to give anything to.
+    """
+
+    def __init__(self, keep: Tensor | None, n: int):
         self.keep, self.n = keep, n
 
     def __call__(self, r: Tensor) -> tuple[Tensor, ...]:
+        if self.keep is None:
+            return per_input(r, self.n), r.new_zeros(self.n)
         return r * self.keep, per_input(r * (1 - self.keep), self.n), r.new_zeros(self.n)
 
 
