@@ -169,7 +169,8 @@ def facts(b: Brief, words: ModuleType, audience: Audience) -> dict[str, Any]:
     # Named parts need not cover the whole input; what they say is said of them alone.
     covered = abs(sum(u.area for u in b.units) - 1) < 1e-3
     part = words.PART.get(b.units[0].kind if b.units else "", words.PART["other" if covered else "named"])
-    method = words.METHODS.get(b.method, plain(b.method.replace("-", " "), 40))
+    unnamed = b.method in ("", "external")
+    method = words.METHODS["external"] if unnamed else words.METHODS.get(b.method, plain(b.method.replace("-", " "), 40))
     score = score_text(e) if e.score is not None and abs(e.score) < float("inf") else ""
     target = words.GROUP.format(name=b.target) if b.group and b.target.count("“") == 1 else b.target
     bound = e.question.binding if e.question is not None else None
@@ -182,7 +183,7 @@ def facts(b: Brief, words: ModuleType, audience: Audience) -> dict[str, Any]:
         "b": b, "e": e, "method": method, "target": target, "foil": foil, "score": score, "other": other,
         "members": members, "whole": whole, "part": part.format(whole=whole),
         "how": words.HOW.get(b.method, "").format(whole=whole), "expert": audience == "expert", "verb": words.verb,
-        "method_map": method if b.method == "external" else words.MAP.format(method=method),
+        "method_map": method if unnamed else words.MAP.format(method=method),
         "layer": plain(str(e.layer or "")), "MOST": words.MOST,
         "cells": " × ".join(map(str, e.values.shape)),
         "gap": "" if e.completeness is None else signed(e.completeness.gap),

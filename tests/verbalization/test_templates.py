@@ -288,3 +288,27 @@ def test_the_same_brief_gives_the_same_text():
     assert TemplateWriter().write(brief).sentences == TemplateWriter().write(brief).sentences
     said = {i for s in TemplateWriter().write(brief, length="report").sentences for i in s.units}
     assert said and said <= {u.id for u in brief.units}
+
+
+@pytest.mark.parametrize("scale", [1e-30, 1.0, 1e20])
+@pytest.mark.parametrize("shape", [(1, 1), (5, 3), (30,), (1,), (2, 60), (1, 2), (4, 5, 6), (1, 1, 1)])
+def test_any_map_gives_whole_sentences(shape, scale):
+    rng = np.random.default_rng(0)
+    series = len(shape) == 2 and shape[1] > shape[0]
+    for k in range(6):
+        v = rng.normal(size=shape) ** 3 * scale
+        if k in (1, 2):
+            v.flat[0] = (np.nan, np.inf)[k - 1]
+        v = np.zeros(shape) if k == 3 else -np.abs(v) if k == 4 else v
+        question = (sw.why(), None, sw.why(3), sw.why(["a", "b"]).rather_than(5), asked("groups"), asked("contrast"))[k]
+        tokens = rng.choice(["[CLS]", "##a", "good", "Ġx", ".", "“q”", ""], shape[0]).tolist()
+        method = ("rise", "vargrad", "saliency", "own", "lrp", "")[k]
+        e = Explanation(v, np.zeros(shape if series else (3, 8, 9)), question, method, image=None,
+                        params={"tokens": tokens, "rate": 7 if series else 0}, class_blind=k == 5,
+                        score=(None, 0.0, -1.0, float("nan"), 2.0, 1.0)[k])
+        for length in LENGTHS:
+            for audience in AUDIENCES:
+                sentences = TemplateWriter().write(look(e), length=length, audience=audience).sentences
+                assert sentences
+                for s in sentences:
+                    assert s[0].isupper() and s.endswith(".") and "nan" not in s and "  " not in s and " ," not in s, s
