@@ -151,9 +151,9 @@ class LLMWriter:
                 return answers.read(form, kept["text"]), kept["text"], usage, ()
             found, text = with_retries(once, deadline, self.retries)
         except Fault as fault:
-            failed = f"the language model at {self._where} {fault.message}."
+            failed = f"The language model at {self._where} {fault.message}."
         except Cancelled:
-            failed = "stopped before the language model had answered."
+            failed = "The language model was stopped before it had answered."
         if failed:  # raised here, where no exception with headers in it hangs on to this one
             raise LLMError(self._clean(failed))
         if self._cache:

@@ -42,7 +42,8 @@ def lit_cells(page: Any, path: str) -> np.ndarray:
     """Which cells of 6 x 10 over 60 x 100 pixels a path fills, found by the browser itself."""
     script = """(path) => {
         const shape = new Path2D(path), c = document.createElement("canvas").getContext("2d");
-        return Array.from({ length: 60 }, (_, i) => c.isPointInPath(shape, 10 * (i % 10) + 5, 10 * Math.floor(i / 10) + 5)); }"""
+        const inside = (_, i) => c.isPointInPath(shape, 10 * (i % 10) + 5, 10 * Math.floor(i / 10) + 5);
+        return Array.from({ length: 60 }, inside); }"""
     return np.array(page.evaluate(script, path)).reshape(6, 10)
 
 

@@ -1,7 +1,8 @@
-"""Writes notebooks/quickstart.ipynb from the cells below (`make notebooks`), without outputs."""
+"""Writes the notebooks from their cells (`make notebooks`), without outputs: the quickstart's are below."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import nbformat
@@ -136,18 +137,23 @@ sw.Heatmap(answer)"""),
 ]
 
 
-def notebook() -> nbformat.NotebookNode:
-    """The quickstart, with kernelspec metadata and stable cell ids."""
+def notebook(cells: list[tuple[str, str]] = CELLS) -> nbformat.NotebookNode:
+    """A notebook of these cells (the quickstart), with kernelspec metadata and stable cell ids."""
     nb = nbformat.v4.new_notebook()
     nb.metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"},
                    "language_info": {"name": "python"}}
-    for i, (kind, text) in enumerate(CELLS):
+    for i, (kind, text) in enumerate(cells):
         make = nbformat.v4.new_markdown_cell if kind == "md" else nbformat.v4.new_code_cell
         nb.cells.append(make(text, id=f"cell-{i:02d}"))
     return nb
 
 
 if __name__ == "__main__":
-    target = Path(__file__).resolve().parents[2] / "notebooks" / "quickstart.ipynb"
-    nbformat.write(notebook(), target)
-    print(target)
+    folder = Path(__file__).resolve().parents[2]
+    sys.path.insert(0, str(folder))
+    from tests.notebooks import words
+
+    for name, cells in {"quickstart": CELLS, "words": words.CELLS}.items():
+        target = folder / "notebooks" / f"{name}.ipynb"
+        nbformat.write(notebook(cells), target)
+        print(target)
