@@ -19,6 +19,8 @@ STABILISER = 1e-6
 """Added to the denominators of all rules but epsilon, with their sign."""
 
 RULES = ("epsilon", "z+", "gamma", "alpha-beta", "flat", "w2", "box")
+NEVER_NEGATIVE = ("z+", "flat", "w2", "box")
+"""Rules whose denominators are sums of what is at least 0."""
 
 
 @dataclass(eq=False)
@@ -245,13 +247,16 @@ class Weighted:
         bias = absorbed = r.new_zeros(())
         spent: Tensor | None = None
         for way, z, share in self.ready:
-            g = r * share / z
+            g = r / z if isinstance(share, float) and share == 1 else r * share / z
             for values, w, sign in way.legs:
-                part = sign * values * self.layer.back(g, w, shape)
+                part = (values if sign == 1 else sign * values) * self.layer.back(g, w, shape)
                 given = part if given is None else given + part
             if way.bias is not None:
                 bias = bias + per_input(g * way.bias, self.n)
-            absorbed = absorbed + per_input(g * push(z, self.rule.stabiliser), self.n)
+            if self.rule.name in NEVER_NEGATIVE:
+                absorbed = absorbed + per_input(g, self.n) * self.rule.stabiliser
+            else:
+                absorbed = absorbed + per_input(g * push(z, self.rule.stabiliser), self.n)
             if isinstance(share, Tensor):
                 spent = share if spent is None else spent + share
         if spent is not None:  # an output of exactly 0 has no side: what it was given goes nowhere
@@ -269,6 +274,7 @@ class Weighted:
             assert z is not None
             z = z if way.bias is None else z + way.bias
         share = way.share if not callable(way.share) or y is None else way.share(y).to(z.dtype)
+        z = z.clamp(min=0) if self.rule.name in NEVER_NEGATIVE else z  # rounding can leave a sum just below 0
         return way, stable(z, self.rule.stabiliser), share
 
 
