@@ -37,8 +37,8 @@ class LLMWriter:
 
     client: an `openai.OpenAI`, a `ChatClient`, or None for one made from OPENAI_API_KEY and OPENAI_BASE_URL.
     model: its name on that server. base_url: of any OpenAI-compatible server, e.g. "http://localhost:8000/v1".
-    timeout: seconds for the whole answer, retries included. retries: after faults that may pass (no connection, 429, 5xx,
-    broken answers), with back-off, or as long as Retry-After says. temperature, seed: for answers that repeat; left out
+    timeout: seconds for the whole answer, with its retries and corrections. retries: after faults that may pass (no
+    connection, 429, 5xx, broken answers), with back-off, or as long as Retry-After says. temperature, seed: for answers that repeat; left out
     for servers that refuse them. send_image: also send the picture (at most 512 pixels); otherwise only words and numbers
     leave this machine. cache: a folder for answers, by content. prices: US dollars per million tokens, (prompt, answer).
 
@@ -97,7 +97,7 @@ class LLMWriter:
         if contradicted:
             messages += prompts.correction(contradicted, last[0] if last else None)
         told = None if on_text is None else lambda raw: on_text(answers.so_far(raw))
-        found, raw, usage, notices = self._ask("text", messages, told)
+        found, raw, usage, notices = self._ask("text", messages, told, last[1].seconds if last else 0.0)
         if last:
             usage = answers.usage_sum([last[1], usage])
         self._last[about] = raw, usage
@@ -128,9 +128,11 @@ class LLMWriter:
     # -- how it is asked -------------------------------------------------------------------------------------
 
     def _ask(self, form: str, messages: list[dict[str, Any]],
-             on_text: Callable[[str], Any] | None = None) -> tuple[Any, str, Usage, tuple[str, ...]]:
-        """The answer in its form, its raw text, what it cost, notices. Every fault becomes an `LLMError`."""
-        deadline, requests, tokens = Deadline(self.timeout, self._cancel), [0], [0, 0]
+             on_text: Callable[[str], Any] | None = None,
+             used: float = 0.0) -> tuple[Any, str, Usage, tuple[str, ...]]:
+        """The answer in its form, its raw text, what it cost, notices. Every fault becomes an `LLMError`.
+        used: seconds of the time limit that earlier answers in the same conversation took."""
+        deadline, requests, tokens = Deadline(self.timeout, self._cancel, used), [0], [0, 0]
 
         def once() -> tuple[Any, str]:
             answer = self._adapted(form, messages, deadline, requests, on_text)

@@ -57,23 +57,26 @@ def forms() -> dict[str, Any]:
     except ImportError:
         raise Fault("cannot be asked: the pydantic package is missing (pip install salwidgets[llm])") from None
 
+    # Strict servers want closed objects; what others add beside what was asked for does no harm.
+    closed = ConfigDict(extra="ignore", json_schema_extra={"additionalProperties": False})
+
     class SentenceForm(BaseModel):
-        model_config = ConfigDict(extra="forbid")
+        model_config = closed
         text: str
         units: list[str]
         relation: Literal["supports", "opposes", "none"]
 
     class TextForm(BaseModel):
-        model_config = ConfigDict(extra="forbid")
+        model_config = closed
         sentences: list[SentenceForm]
 
     class AttributesForm(BaseModel):
-        model_config = ConfigDict(extra="forbid")
+        model_config = closed
         target: list[str]
         foil: list[str]
 
     class SummaryForm(BaseModel):
-        model_config = ConfigDict(extra="forbid")
+        model_config = closed
         sentences: list[str]
 
     return {"text": TextForm, "attributes": AttributesForm, "summary": SummaryForm}

@@ -26,10 +26,11 @@ class Cancelled(Exception):
 
 @dataclass
 class Deadline:
-    """The end of the time that one answer may take, with all its retries."""
+    """The end of the time that one answer may take, with all its retries. used: seconds that are spent already."""
 
     seconds: float
     cancel: threading.Event | None = None
+    used: float = 0.0
 
     def __post_init__(self) -> None:
         self.start = time.monotonic()
@@ -39,7 +40,7 @@ class Deadline:
         """Seconds left. Raises `Cancelled` when the event is set."""
         if self.cancel is not None and self.cancel.is_set():
             raise Cancelled
-        return self.seconds - self.elapsed
+        return self.seconds - self.used - self.elapsed
 
     @property
     def elapsed(self) -> float:

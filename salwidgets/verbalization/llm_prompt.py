@@ -49,6 +49,8 @@ _CAVEATS = {
     "opposing": "a notable share of the map speaks against the target",
     "zero": "the map is zero everywhere: it answers nothing",
     "nothing": "nothing in the map speaks for the target",
+    "unsigned": "this method has no sign: it cannot tell evidence for the target from evidence against it",
+    "sensitivity": "this method shows what the score reacts to, which is not the same as what it is made of",
 }
 
 
@@ -70,6 +72,7 @@ def facts_of(brief: Brief) -> dict[str, Any]:
         "standing_out_for_target": [u.id for u in brief.supporting],
         "their_share_of_the_evidence_for_%": _percent(brief.coverage),
         "standing_out_against_target": [u.id for u in brief.opposing],
+        "unaccounted_%": _percent(None if e.completeness is None else float(e.completeness)),
         "caveats": [_CAVEATS.get(c, c) for c in brief.caveats],
         "units": [_unit(u) for u in list(chosen.values())[:MOST_UNITS]],
         "units_not_listed": max(0, len(brief.units) - MOST_UNITS),
