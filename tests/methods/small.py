@@ -13,7 +13,7 @@ INFO = {m.name: m for m in sw.methods()}
 KINDS = ("cnn", "vit")
 CELLS = [(method, kind) for method in INFO for kind in KINDS]
 
-_SMALL = {"n_masks": 64, "n_samples": 4, "steps": 6, "window": 8, "stride": 8, "iterations": 4, "grid": 4}
+_SMALL = {"n_masks": 64, "n_samples": 4, "steps": 4, "window": 8, "stride": 8, "iterations": 4, "grid": 4}
 _SQUARES = np.arange(32)[:, None] // 8 * 5 + np.arange(40) // 8
 _SPECIAL = {"occlusion": {"window": (8, 10), "stride": (8, 10)}, "xrai": {"steps": 4, "segments": _SQUARES},
             "regional": {"n_segments": (6, 12), "n_samples": 3}, "kernel-shap": {"n_segments": 12, "n_samples": 64}}

@@ -18,7 +18,7 @@ from tests.methods.small import FITTING, INFO, few, model, network, reference
 ROUGH = {"cf-cam": "its clusters are decided by distances that bf16 rounds",
          "guided-ig": "its path is decided by a ranking of gradients that bf16 rounds",
          **{m: "small parts of the image change these scores by less than bf16's last digit" for m in INFO
-            if INFO[m].family == "perturbation" or m == "xrai"}}
+            if INFO[m].family in ("perturbation", "mask") or m == "xrai"}}
 PROBABLE = {"regional", "meaningful-perturbation", "fido"}  # read probabilities, which activation="sigmoid" makes others
 
 
