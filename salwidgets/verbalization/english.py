@@ -133,7 +133,7 @@ SENTENCES: dict[str, str | tuple[str, str]] = {
         " {{ share(lead[0])|percent }} of the positive mass on {{ lead[0].area|percent }} of the {{ whole }}"
         "{% if score %} (score {{ score }}){% endif %}."),
     "everywhere": "According to {{ method }}, no part of the {{ whole }} stands out for " + _RATHER + ": the supporting "
-                  "evidence is spread over most of it.",
+                  "evidence is widely spread.",
     "nothing": "According to {{ method }}, nothing speaks for " + _RATHER + ".",
     "zero": "The map is zero everywhere for " + _RATHER + ": {{ method }} gives no answer.",
     "together": "Together, the {{ lead|length|count }} hold {{ together|percent }} of the "
