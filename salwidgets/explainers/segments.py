@@ -33,11 +33,15 @@ Words = NDArray[np.uint64]
 
 def images(model: Model, x: Tensor) -> NDArray[np.float64]:
     """Images `[N, H, W, C]` in [0, 1] of a batch `[N, C, H, W]`: normalisation undone, each stretched to its own range
-    (as in PAIR's code); a constant image is 0."""
+    (as in PAIR's code); a constant image is 0. Images that had 8 bits get their levels back: equal neighbours must stay
+    equal, or ties between edges break by rounding and segments change with the normalisation."""
     v = x.detach().double().cpu()
     for values, undo in ((model.std, torch.mul), (model.mean, torch.add)):
         if values is not None:
             v = undo(v, torch.tensor(values, dtype=torch.float64).reshape(-1, 1, 1))
+    levels = (v * 255).round()
+    eight_bits = (v * 255 - levels).abs().amax((1, 2, 3), keepdim=True) < 0.01
+    v = torch.where(eight_bits, levels / 255, v)
     v = v - v.amin((1, 2, 3), keepdim=True)
     top = v.amax((1, 2, 3), keepdim=True)
     return np.asarray((v / torch.where(top > 0, top, 1.0)).permute(0, 2, 3, 1).numpy())
@@ -57,8 +61,8 @@ def felzenszwalb(image: NDArray[np.float64], scales: Sequence[float] = SCALES, s
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # it warns of more than three channels, which it can do
         found = [segment(small, scale=s, sigma=sigma, min_size=min_size) for s in scales]
-    return [resize(labels, image.shape[:2], order=0, mode="constant", preserve_range=True,
-                   anti_aliasing=False).astype(np.int32) for labels in found]
+    return [_compact(resize(labels, image.shape[:2], order=0, mode="constant", preserve_range=True,
+                            anti_aliasing=False).astype(np.int32)) for labels in found]
 
 
 def slic(image: NDArray[np.float64], n_segments: int, compactness: float = 10.0) -> Labels:
@@ -292,5 +296,4 @@ def _partition(method: Method, layers: list[Labels]) -> Labels:
 
 
 def _nearest(image: NDArray[np.float64], n_segments: int) -> Labels:
-    found = [_compact(labels) for labels in felzenszwalb(image)]
-    return min(found, key=lambda labels: abs(int(labels.max()) + 1 - n_segments))
+    return min(felzenszwalb(image), key=lambda labels: abs(int(labels.max()) + 1 - n_segments))
