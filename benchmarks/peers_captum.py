@@ -14,8 +14,9 @@ import salwidgets as sw
 
 PEER = "captum"
 Row = tuple[str, str, dict[str, Any], np.ndarray]
-REMARKS = {("deeplift", PEER): "the peer is wrong where an activation stands right before a max pool, overlapping ones "
-                               "above all; it has no rule for attention and LayerNorm, nor has ours, which says so"}
+REMARKS = {("deeplift", PEER): "max pools right behind an activation are handled differently (the peer is wrong where its map "
+                               "misses the promised sum, as on overlapping pools); neither has a rule for attention and "
+                               "LayerNorm, and ours says so"}
 N_SHAP = 8
 
 
