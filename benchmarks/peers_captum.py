@@ -14,8 +14,8 @@ import salwidgets as sw
 
 PEER = "captum"
 Row = tuple[str, str, dict[str, Any], np.ndarray]
-REMARKS = {("deeplift", PEER): "max pools right behind an activation are handled differently (the peer is wrong where its map "
-                               "misses the promised sum, as on overlapping pools); neither has a rule for attention and "
+REMARKS = {("deeplift", PEER): "max pools right behind an activation are handled differently (the peer is wrong where its "
+                               "map misses the promised sum, as on overlapping pools); neither has a rule for attention and "
                                "LayerNorm, and ours says so"}
 N_SHAP = 8
 
