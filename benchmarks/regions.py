@@ -74,7 +74,7 @@ def _own_work(runs: int) -> list[Row]:
     return rows
 
 
-def _half() -> list[Row]:
+def _half(only: tuple[str, ...] = ("squeezenet1_1", "tiny_darknet")) -> list[Row]:
     """Spearman's correlation of the ranking of regions with half the passes, and with all, on a real net if there."""
     from scipy.stats import spearmanr
 
@@ -85,7 +85,7 @@ def _half() -> list[Row]:
         world = sw.worlds.creatures(n=1)
         cases = [("creatures cnn", world.model("cnn"), torch.as_tensor(world.images[:1]))]
     else:
-        nets = {name: imagenet_net(name) for name in ("squeezenet1_1", "tiny_darknet")}
+        nets = {name: imagenet_net(name) for name in only}
         cases = []
         for name, net in nets.items():
             model = sw.Model(net.module, mean=net.mean, std=net.std)
