@@ -1,129 +1,104 @@
 """Is it true? Sentences about a map, from any writer, become claims that are checked against the raw values.
 
-Understood so far: shares at places ("54 % … at the top left"), the share of opposing evidence ("evidence against
-makes up 31 %"), and that nothing speaks for the target. The figures are recomputed here from the map by other code
-than the writer's.
+A text is read in three steps: names of classes and units are replaced by single characters (`claims_names`), the words
+that make claims are found (`claims_lexicon`, `claims_numbers`) and joined (`claims_read`), and each claim is judged by
+figures computed anew from the map (`claims_map`, `claims_judge`, `claims_facts`). No code of the writers is used; only
+``Unit.cells`` are taken as what a unit is. All of it is ours.
+
+A claim is false only if no common reading of its words makes it true. The tolerances:
+
+| said | true if the map's figure lies |
+|---|---|
+| "54 %", "54.3 %", "0.54" | within half of the last digit written |
+| "about", "roughly", "around", "some" 54 % | within 3 points, or a tenth of the number if that is more |
+| "nearly", "almost" half | from 5 points (or a tenth) below it up to it |
+| "just over" a third | from it up to 5 points (or a tenth) above |
+| "more than", "at least"; "less than", "at most" | on that side, or within rounding (half a point) of it |
+| "half", "a third", "two thirds" … | within 3 points |
+| "most of", "the majority"; "the vast majority"; "almost all"; "all" | from 49.5 %; 70 %; 90 %; 99.5 % |
+| "strongest", "second", "weakest" | at that rank by mass or by signed sum; shares within 1 point of each other are tied |
+| "more than", "followed by" | not more than 1 point on the wrong side |
+| "twice as much"; "2.3 times" | within a fifth; within 2 % or the last digit |
+| "as much as" | within 2 points, or a tenth |
+| "supports", "opposes" | the signed sum there has that sign, or the other sign has less than twice its mass |
+| "focuses on", "mainly" | among the first three, with 30 % of the strongest one's mass |
+| "no region stands out" | no unit holds more than a third and three times its area's share |
+
+What the words mean: "top left" is the ninth of the picture; "the left half", "the left third" are just that; "left side",
+"on the left" may be the ninth, the third or the half. Shares are of the positive mass, or of the negative where a word
+says so; "of the map", "of the attribution" may also be of both.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from ..errors import InputError
 from ..explanation import Explanation
+from .claims_facts import Facts
+from .claims_judge import Claim, Judge
+from .claims_map import RawMap
+from .claims_names import Names
+from .claims_read import Reader
 
 if TYPE_CHECKING:
     from .brief import Unit
 
-_PLACE = r"(top left|top right|bottom left|bottom right|upper left|upper right|lower left|lower right|" \
-         r"top|bottom|left|right|centre|center|middle)"
-_SHARE = r"(?:(less|more) than )?(\d+(?:\.\d+)?) ?%"
-_AT = re.compile(_SHARE + r"(?:(?!\d ?%|\. ).)*?\b(?:at|in|on) the " + _PLACE + r"\b", re.IGNORECASE)
-_HOLDS = re.compile(r"\bthe " + _PLACE + r",? (?:holds|has|carries|contains) " + _SHARE, re.IGNORECASE)
-_AGAINST = re.compile(r"\bagainst (?:\w+ )?makes up " + _SHARE, re.IGNORECASE)
-_NOTHING = re.compile(r"\bnothing (?:that )?speaks for|\bzero everywhere\b", re.IGNORECASE)
-_CELL = {"top": (0, 1), "bottom": (2, 1), "left": (1, 0), "right": (1, 2), "centre": (1, 1), "center": (1, 1),
-         "middle": (1, 1), "upper": (0, 1), "lower": (2, 1)}
-_TOLERANCE = 0.0051  # shares are written in whole per cent
+__all__ = ["Claim", "check_sentences", "check_text"]
+_ENDS = re.compile(r"(?<=[.!?])(?<!\be\.g\.)(?<!\bi\.e\.)(?<!\bvs\.)(?<!\bca\.)(?<!\bapprox\.)(?<!\bno\.)[”\"')\]]*\s+|\n+")
 
 
-@dataclass(frozen=True)
-class Claim:
-    """One checkable statement of a text.
+def check_text(text: str, explanation: Explanation, units: Sequence[Unit] | None = None) -> list[Claim]:
+    """The claims that free ``text`` makes about ``explanation``, each with its verdict and the figure that shows it.
 
-    text: the words that make it. relation: "supports", "opposes" or "says". place: the place or unit label, or None.
-    value: what is said; evidence: what the map holds (shares 0..1, ranks, scores). verdict: "supported",
-    "contradicted" or "not checkable". kind: "share", "rank", "relation", "comparison", "place", "number", "invented"
-    or "statement". unit: id of the unit it speaks of, or None. sentence: index of its sentence. figure: the figure
-    that shows the verdict, in words.
+    units: the parts that it may speak of by label or id; any other name is invented. Without them, places of a picture
+    are known. A sentence with a figure that is not understood becomes one claim that is "not checkable".
+
+    >>> e = sw.from_array(np.diag([3.0, 0.0, 1.0]), np.zeros((9, 9, 3), np.uint8), "why husky")
+    >>> [c.verdict for c in check_text("The upper left holds about three quarters of the evidence, the centre 20 %.", e)]
+    ['supported', 'contradicted']
     """
-
-    text: str
-    relation: str
-    place: str | None
-    value: float
-    evidence: float
-    verdict: str
-    kind: str = "statement"
-    unit: str | None = None
-    sentence: int = 0
-    figure: str = ""
+    return check_sentences([text], explanation, units)
 
 
 def check_sentences(sentences: Sequence[str], explanation: Explanation,
                     units: Sequence[Unit] | None = None) -> list[Claim]:
-    """The claims of ``sentences``, each with the index of its sentence."""
-    out = []
-    for i, s in enumerate(sentences):
-        out += [replace(c, sentence=i) for c in check_text(str(s), explanation, units)]
+    """The claims of ``sentences``, each with the index of its sentence.
+
+    A `Sentence` is also held to its ``units`` and ``relation``: an id that no unit has is invented, and a relation is
+    checked for each unit of which the words themselves claim nothing of that side. Otherwise as `check_text`.
+    """
+    names = Names(explanation, units)
+    judge = Judge(RawMap(explanation, units))
+    reader = Reader(judge, Facts(explanation, judge, names.predicted), names)
+    out: list[Claim] = []
+    for i, sentence in enumerate(sentences):
+        found = []
+        hidden = names.hide(str(sentence))
+        for part in _ENDS.split(hidden):
+            low = (part.lower() if len(part.lower()) == len(part) else part).replace("center", "centre").replace("’", "'")
+            found += [_shown(c, part, low, names) for c in reader.sentence(low)] if part.strip() else []
+        found += _structured(sentence, found, judge, units)
+        out += [replace(c, sentence=i) for c in found]
     return out
 
 
-def check_text(text: str, explanation: Explanation, units: Sequence[Unit] | None = None) -> list[Claim]:
-    """The claims that ``text`` makes about ``explanation``, each with its verdict.
-
-    A sentence without a figure that can be understood becomes one claim that is "not checkable".
-    """
-    if explanation.values.ndim != 2:
-        raise InputError("only texts about maps of images can be checked.")
-    # Three times as fine, thirds of the picture end between cells, whatever the map's size.
-    fine = np.repeat(np.repeat(explanation.values.astype(np.float64), 3, 0), 3, 1)
-    fine = np.where(np.isfinite(fine), fine, 0.0)
-    text = re.sub(r"“[^”]*”", "“…”", text)  # a class name says nothing about the map, whatever words it is made of
-    claims = []
-    for sentence in re.split(r"(?<=[.!?])\s+(?=[A-Z“\"])", text.strip()):
-        if not sentence:
-            continue
-        against = bool(re.search(r"speaks? against", sentence))
-        relation = "opposes" if against else "supports"
-        found = []
-        for m in _AT.finditer(sentence):
-            found.append(_place_claim(m.group(0), relation, m.group(3), _read(m.group(1), m.group(2)), fine))
-        for m in _HOLDS.finditer(sentence):
-            found.append(_place_claim(m.group(0), relation, m.group(1), _read(m.group(2), m.group(3)), fine))
-        for m in _AGAINST.finditer(sentence):
-            total = np.abs(fine).sum()
-            share = float(np.maximum(-fine, 0).sum() / total) if total > 0 else 0.0
-            found.append(_claim(m.group(0), "opposes", None, _read(m.group(1), m.group(2)), share))
-        for m in _NOTHING.finditer(sentence):
-            part = np.abs(fine) if "zero" in m.group(0).lower() else np.maximum(fine, 0)
-            found.append(Claim(m.group(0), "supports", None, 0.0, float(part.sum()),
-                               "contradicted" if part.any() else "supported"))
-        claims += found or [Claim(sentence, "says", None, float("nan"), float("nan"), "not checkable")] \
-            if found or _has_figure(sentence) else []
-    return claims
+def _shown(c: Claim, part: str, low: str, names: Names) -> Claim:
+    at = low.find(c.text)
+    return replace(c, text=names.show(part[at:at + len(c.text)] if at >= 0 else c.text).strip())
 
 
-def _has_figure(sentence: str) -> bool:
-    return "%" in sentence and "unaccounted" not in sentence
-
-
-def _read(bound: str | None, number: str) -> tuple[float, str | None]:
-    return float(number) / 100, bound.lower() if bound else None
-
-
-def _place_claim(text: str, relation: str, place: str, value: tuple[float, str | None], fine: np.ndarray) -> Claim:
-    rows, columns = (np.minimum(3 * np.arange(n) // n, 2) for n in fine.shape)
-    words = place.lower().split()
-    r = _CELL[words[0]][0]
-    c = _CELL[words[-1]][1]
-    mass = np.maximum(-fine if relation == "opposes" else fine, 0)
-    total = mass.sum()
-    inside = mass[np.ix_(rows == r, columns == c)].sum()
-    return _claim(text, relation, place.lower(), value, float(inside / total) if total > 0 else 0.0)
-
-
-def _claim(text: str, relation: str, place: str | None, value: tuple[float, str | None], share: float) -> Claim:
-    said, bound = value
-    if bound == "less":
-        true = share < said + _TOLERANCE
-    elif bound == "more":
-        true = share > said - _TOLERANCE
-    else:
-        true = abs(share - said) <= _TOLERANCE
-    return Claim(text, relation, place, said, share, "supported" if true else "contradicted")
+def _structured(sentence: str, found: Sequence[Claim], judge: Judge, units: Sequence[Unit] | None) -> list[Claim]:
+    """Claims of the ids and the relation that a `Sentence` carries beside its words."""
+    relation = getattr(sentence, "relation", "none")
+    sign = {"supports": 1, "opposes": -1}.get(relation, 0)
+    out = []
+    for id in getattr(sentence, "units", ()):
+        region = judge.raw.unit(id)
+        if region is None:
+            out.append(judge.invented(f"[{id}]", id, units is not None))
+        elif sign and not any(c.relation == relation and c.place and region.name in c.place for c in found):
+            out.append(judge.relation(f"[{id} {relation}]", [region], sign))
+    return out

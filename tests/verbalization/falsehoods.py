@@ -150,7 +150,7 @@ class Teller:
         """Every slot's true filling."""
         a, b, c = self.for_[:3]
         n, o = self.against[:2]
-        both = float((np.maximum(a.cells, b.cells) * np.maximum(self.e.values, 0)).sum()
+        both = float((np.minimum(a.cells + b.cells, 1) * np.maximum(self.e.values, 0)).sum()
                      / np.maximum(self.e.values, 0).sum())
         return ({"A": a, "B": b, "C": c, "N": n, "O": o},
                 {"p": a.supports, "q": b.supports, "n": n.opposes, "s": both, "m": self.minus})
