@@ -38,9 +38,10 @@ class LLMWriter:
     client: an `openai.OpenAI`, a `ChatClient`, or None for one made from OPENAI_API_KEY and OPENAI_BASE_URL.
     model: its name on that server. base_url: of any OpenAI-compatible server, e.g. "http://localhost:8000/v1".
     timeout: seconds for the whole answer, with its retries and corrections. retries: after faults that may pass (no
-    connection, 429, 5xx, broken answers), with back-off, or as long as Retry-After says. temperature, seed: for answers that repeat; left out
-    for servers that refuse them. send_image: also send the picture (at most 512 pixels); otherwise only words and numbers
-    leave this machine. cache: a folder for answers, by content. prices: US dollars per million tokens, (prompt, answer).
+    connection, 429, 5xx, broken answers), with back-off, or as long as Retry-After says. temperature, seed: for answers
+    that repeat; left out for servers that refuse them. send_image: also send the picture (at most 512 pixels); otherwise
+    only words and numbers leave this machine. cache: a folder for answers, by content. prices: US dollars per million
+    tokens, (prompt, answer).
 
     Every failure is an `LLMError` that says what happened and what to do; `verbalize` then gives the template's text.
 

@@ -14,7 +14,7 @@ from ..errors import LLMError
 from .llm_wire import Fault, Piece, message_of, pieces, said
 
 _NO_HOST = ("name or service not known", "name resolution", "nodename nor servname", "getaddrinfo", "no address")
-_KEY_LIKE = re.compile(r"\b(?:sk|pk|key|rk)-[A-Za-z0-9_*\-]{6,}|(?<=Bearer )\S+", re.IGNORECASE)
+_KEY_LIKE = re.compile(r"\b(?:sk|pk|key|rk)-[A-Za-z0-9_*\-]{6,}|(?<=Bearer )[\w.~+/=*\-]{3,}", re.IGNORECASE)
 
 
 class OpenAIChat:

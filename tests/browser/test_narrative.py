@@ -123,7 +123,7 @@ def test_a_false_sentence_says_so_and_is_copied_so(opened: Any) -> None:  # noqa
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     for form, text in (("Markdown", words.shown[0].to_markdown()), ("LaTeX", words.shown[0].to_latex())):
         page.get_by_role("button", name=f"Copy as {form}").click()
-        page.wait_for_function(f"document.querySelector('.salw-narrative .salw-live').textContent === 'Copied as {form}.'")
+        page.locator(".salw-narrative .salw-live", has_text=f"Copied as {form}.").wait_for(state="attached")
         assert page.evaluate("navigator.clipboard.readText()") == text
 
 
