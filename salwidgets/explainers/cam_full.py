@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any, ClassVar
 
 import torch
@@ -88,6 +89,7 @@ def spread(maps: Tensor, size: Sequence[int]) -> Tensor:
     return rows @ maps @ columns.T
 
 
+@lru_cache(maxsize=32)
 def _sharing(cells: int, pixels: int) -> Tensor:
     """`[pixels, cells]` whose columns sum to 1."""
     up = nn.functional.interpolate(torch.eye(cells)[None], size=pixels, mode="linear", align_corners=False)[0].T
