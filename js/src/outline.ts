@@ -43,20 +43,25 @@ export function areaPath({ on, rows, cols }: Mask, image: Size): string {
 /** The shape's border, straight pieces joined. */
 export function edgePath({ on, rows, cols }: Mask, image: Size): string {
   const [y, x] = [image.rows / rows, image.cols / cols];
-  const at = (r: number, c: number) => (r >= 0 && c >= 0 && r < rows && c < cols ? (on[r * cols + c] as number) : 0);
-  const parts: string[] = [];
-  const runs = (lines: number, along: number, differ: (line: number, i: number) => boolean,
-    draw: (line: number, from: number, to: number) => string) => {
-    for (let line = 0; line <= lines; line++) {
-      for (let i = 0; i < along; i++) {
-        if (!differ(line, i)) continue;
-        const from = i;
-        while (i + 1 < along && differ(line, i + 1)) i++;
-        parts.push(draw(line, from, i + 1));
+  const across = borders(on, rows, cols, cols, 1).map(([line, a, b]) => `M${short(a * x)} ${short(line * y)}H${short(b * x)}`);
+  const down = borders(on, cols, rows, 1, cols).map(([line, a, b]) => `M${short(line * x)} ${short(a * y)}V${short(b * y)}`);
+  return [...across, ...down].join("");
+}
+
+/** Runs [line, from, to] along which the cells on the two sides of a grid line differ. */
+function borders(on: Uint8Array, lines: number, length: number, perLine: number, perCell: number): [number, number, number][] {
+  const found: [number, number, number][] = [];
+  for (let line = 0; line <= lines; line++) {
+    let from = -1;
+    for (let i = 0; i <= length; i++) {
+      const after = line * perLine + i * perCell;
+      const differ = i < length && (line > 0 ? on[after - perLine] : 0) !== (line < lines ? on[after] : 0);
+      if (differ && from < 0) from = i;
+      else if (!differ && from >= 0) {
+        found.push([line, from, i]);
+        from = -1;
       }
     }
-  };
-  runs(rows, cols, (r, c) => at(r - 1, c) !== at(r, c), (r, a, b) => `M${short(a * x)} ${short(r * y)}H${short(b * x)}`);
-  runs(cols, rows, (c, r) => at(r, c - 1) !== at(r, c), (c, a, b) => `M${short(c * x)} ${short(a * y)}V${short(b * y)}`);
-  return parts.join("");
+  }
+  return found;
 }

@@ -177,11 +177,12 @@ def test_a_hover_takes_less_than_16_ms_a_frame(browser: Any, tmp_path: Path) -> 
     page.add_init_script("window.plainFrame = window.requestAnimationFrame.bind(window);" + _PROBE)
     page.goto(path.as_uri())
     page.wait_for_selector("button.salw-sentence")
-    first = page.evaluate(_HOVERS, 1)  # shapes are made on the first look
+    page.wait_for_timeout(300)
+    first = page.evaluate(_HOVERS, 1)  # shapes were made before
     later = page.evaluate(_HOVERS, 60)
     context.close()
     assert np.median(later) <= 16, later
-    assert first[0] <= 100, first
+    assert first[0] <= 16, first
 
 
 # -- in JupyterLab ----------------------------------------------------------------------------------------------

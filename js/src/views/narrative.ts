@@ -27,9 +27,11 @@ function wanted(model: Model): Wanted {
   return { by: String(model.get("by")), length: String(model.get("length")), audience: String(model.get("audience")) };
 }
 
+type Shape = Pick<Highlight, "area" | "edge">;
+
 /** Lights units in the linked maps. Shapes are made once per sentence. */
 class Lamp {
-  private shapes = new Map<string, { area: string; edge: string }>();
+  private shapes = new WeakMap<Passage, Map<string, Shape>>();
   pinned: string | null = null;
 
   constructor(private shared: Shared, private source: string) {}
@@ -45,15 +47,37 @@ class Lamp {
       return;
     }
     if (this.key === key) return;
-    const id = `${passage.title} ${units.join()}`;
-    let shape = this.shapes.get(id);
+    this.shared.set("highlight", { source: this.source, key, relation, ...this.shape(passage, units) });
+  }
+
+  /** Make shapes before they are asked for, one at a time, so that the first hover is as quick as the second. */
+  prepare(passages: readonly Passage[], signal: AbortSignal): void {
+    const todo = passages.flatMap((p) => p.variants.flatMap((v) => v.sentences.map((s) => [p, s.units] as const)));
+    const next = () => {
+      const job = todo.find(([p, units]) => units.length && !this.of(p).has(units.join()));
+      if (!job || signal.aborted) return;
+      this.shape(...job);
+      setTimeout(next);
+    };
+    setTimeout(next);
+  }
+
+  /** Shapes of this passage; when texts are read again they are other passages, with shapes of their own. */
+  private of(passage: Passage): Map<string, Shape> {
+    const found = this.shapes.get(passage) ?? new Map<string, Shape>();
+    this.shapes.set(passage, found);
+    return found;
+  }
+
+  private shape(passage: Passage, units: readonly number[]): Shape {
+    let shape = this.of(passage).get(units.join());
     if (!shape) {
       const parts = units.flatMap((i) => passage.units[i] ?? []);
       const mask = union(parts.map((u) => u.cells), parts[0] ?? { rows: 0, cols: 0 });
       shape = { area: areaPath(mask, passage.image), edge: edgePath(mask, passage.image) };
-      this.shapes.set(id, shape);
+      this.of(passage).set(units.join(), shape);
     }
-    this.shared.set("highlight", { source: this.source, key, relation, ...shape });
+    return shape;
   }
 }
 
@@ -246,6 +270,7 @@ export const mount: Mount = async (el, model, host, signal) => {
   }, signal);
   const reread = () => {
     passages = readPassages(model);
+    lamp.prepare(passages, signal);
     frames.all();
   };
   follow(model, { passages: reread, cells: reread, by: frames.all, length: frames.all, audience: frames.all, figures: frames.all }, signal);
@@ -253,4 +278,5 @@ export const mount: Mount = async (el, model, host, signal) => {
   shared.on("highlight", frames.mark);
   signal.addEventListener("abort", () => lamp.light(null));
   drawAll();
+  lamp.prepare(passages, signal);
 };
