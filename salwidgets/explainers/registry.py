@@ -19,11 +19,11 @@ M = TypeVar("M", bound="type[Method]")
 class MethodInfo:
     """The facts of one method.
 
-    family: "cam", "attention", "gradient", "path", "relevance" or "perturbation". linear: a question that is a weighted
-    sum of others has the same weighted sum of their maps. signed: negative values mean evidence against. complete: the
-    map's sum is promised (see `Completeness`). class_blind: the map does not depend on the question. needs: what it needs
-    of a model ("features", "attention", "gradients", "scores"). passes: model passes per input. seed: whether chance
-    enters. modality: kinds of input. parameters: names and defaults. source: the paper.
+    family: "cam", "attention", "gradient", "path", "relevance", "perturbation" or "mask". linear: a question that is a
+    weighted sum of others has the same weighted sum of their maps. signed: negative values mean evidence against.
+    complete: the map's sum is promised (see `Completeness`). class_blind: the map does not depend on the question.
+    needs: what it needs of a model ("features", "attention", "gradients", "scores"). passes: model passes per input.
+    seed: whether chance enters. modality: kinds of input. parameters: names and defaults. source: the paper.
     """
 
     name: str
@@ -95,6 +95,6 @@ def methods() -> MethodTable:
     >>> "grad-cam" in [m.name for m in methods()]
     True
     """
-    order = ("cam", "attention", "gradient", "path", "relevance", "perturbation")
+    order = ("cam", "attention", "gradient", "path", "relevance", "perturbation", "mask")
     infos = [cls.info for cls in _REGISTRY.values()]
     return MethodTable(sorted(infos, key=lambda m: order.index(m.family) if m.family in order else len(order)))

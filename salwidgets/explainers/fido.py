@@ -1,0 +1,93 @@
+"""FIDO: how often each place may be dropped while the answer stands, or must be for it to fall."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from . import infill
+from .base import Job
+from .mask_optimisation import Masked, MaskMethod, Search
+from .registry import register
+
+_JUDGES = 32  # draws with which the found rates are judged
+_EDGE = 1e-6
+
+
+class DropRates(Search):
+    """Cells are the logits of the rate at which a place is kept. Rates are upsampled, then every pixel is drawn (ref).
+
+    Loss of "ssr" (smallest sufficient region): -E[score] + lambda * sum of kept rates; of "sdr" (smallest destroying
+    region): E[score] + lambda * sum of dropped rates; sums over pixels (ref).
+    """
+
+    def start(self, masked: Masked) -> Tensor:
+        return torch.zeros(len(masked), *self.cells, device=masked.x.device)
+
+    def draw(self, chance: torch.Generator) -> tuple[Tensor | None, tuple[int, int]]:
+        return self._noise(self.samples, chance), (0, 0)
+
+    def last_draw(self) -> Tensor | None:
+        return self._noise(_JUDGES, torch.Generator().manual_seed(int(self.params["seed"]) + 1))
+
+    def _noise(self, count: int, chance: torch.Generator) -> Tensor:
+        """Logistic noise `[count, 1, H, W]`; every draw comes with its mirror image, which halves the noise of means."""
+        half = torch.rand((count + 1) // 2, 1, *self.size, generator=chance).clamp_(_EDGE, 1 - _EDGE).logit()
+        return torch.stack([half, -half], 1).flatten(0, 1)[:count]
+
+    def masks(self, free: Tensor, noise: Tensor | None) -> Tensor:
+        """The Concrete relaxation: sigmoid((logit of the kept rate + logistic noise) / temperature)."""
+        assert noise is not None
+        kept = self.up(free.sigmoid()).clamp(_EDGE, 1 - _EDGE).logit()
+        return torch.sigmoid((kept + noise) / float(self.params["temperature"]))
+
+    def penalty(self, free: Tensor) -> Tensor:
+        kept = self.up(free.sigmoid())
+        return float(self.params["l1"]) * (1 - kept if self.minimise else kept).sum((1, 2))
+
+    def values(self, free: Tensor) -> Tensor:
+        return (-free if self.minimise else free).sigmoid()
+
+
+@register(name="fido", family="mask", linear=False, signed=False, complete=False, needs=("gradients",),
+          passes="1 forward; 400 forwards and backwards for each question", seed=True,
+          source="Chang et al. 2019, eqs. 3 to 5 (ref)")
+class Fido(MaskMethod):
+    """The map is the rate at which a place is kept ("ssr") or dropped ("sdr"), between 0 and 1, `[H / cell, W / cell]`.
+
+    Every cell of ``cell`` x ``cell`` pixels has a rate; rates are upsampled (bilinear), each pixel is drawn kept or dropped
+    by the Concrete relaxation of ``temperature``, and dropped pixels show the in-fill. ``steps`` of Adam (``lr``) from 1/2
+    lower, with ``n_samples`` draws each (in mirrored pairs, ours; the same for all masks),
+
+        objective="ssr", the smallest sufficient region:  -E[score] + l1 * sum of kept rates (over pixels)
+        objective="sdr", the smallest destroying region:   E[score] + l1 * sum of dropped rates
+
+    l1 is the paper's lambda. steps, lr: ours (50 and 0.05 in the released code stop far above the lowest loss). score:
+    "log-odds" (as published) of the target against all other classes, for a contrast against the foil; a question with a
+    pool of its own is scored by that. "question": the question's own score. infill: "mean", "local-mean", "blur"
+    (``sigma`` pixels), any baseline (`baselines.make`), or a generator: a function (images `[B, C, H, W]`, kept
+    `[B, 1, H, W]` of 0 and 1) -> filled images, called on masked batches without a gradient. Each question on each input
+    is a search of its own; ``batch_size`` masked images are passed at once, on which nothing but rounding depends (see
+    `MeaningfulPerturbation`). ``params`` of the answer hold the ``objective`` reached and the ``masked_score`` left, means
+    over 32 fresh draws.
+
+    Errors: `MethodError` for inputs that are no images, models without gradients and in-fills of a wrong shape.
+    """
+
+    defaults: ClassVar[dict[str, Any]] = {
+        "objective": "ssr", "infill": "blur", "sigma": 10, "l1": 1e-3, "steps": 100, "n_samples": 4, "lr": 0.2,
+        "cell": 4, "temperature": 0.1, "score": "log-odds", "batch_size": 32, "seed": 0}
+
+    def search(self, size: tuple[int, int]) -> Search:
+        self.number("l1")
+        self.number("sigma")
+        self.number("lr", strictly=True)
+        self.number("temperature", strictly=True)
+        self.one_of("score", "log-odds", "question")
+        sdr = self.one_of("objective", "ssr", "sdr") == "sdr"
+        return DropRates(self.params, size, self.cells(size), sdr, samples=int(self.params["n_samples"]))
+
+    def infill(self, job: Job) -> infill.Infill:
+        return infill.make(job.model, job.x, self.params["infill"], self.params["sigma"], int(self.params["seed"]))

@@ -1,0 +1,108 @@
+"""Meaningful perturbation: the smallest smooth mask whose blur takes the answer away (or whose sight is enough)."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from . import infill
+from .base import Job
+from .mask_optimisation import Masked, MaskMethod, Search
+from .registry import register
+
+_RADII = 10
+_PUBLISHED_CELLS = 28 * 28
+
+
+class Deletion(Search):
+    """Cells are the mask itself, between 0 (blurred) and 1 (seen).
+
+    Loss of a deletion: score + l1 * sum(1 - m) + tv * TV(m); of a preservation: -score + l1 * sum(m) + tv * TV(m).
+    """
+
+    def start(self, masked: Masked) -> Tensor:
+        """The smallest centred disk that takes 99 % of what blurring everything takes (deletion), or keeps as much."""
+        (h, w), r = self.cells, len(masked)
+        y, x = (torch.linspace(-1, 1, n) if n > 1 else torch.zeros(1) for n in (h, w))
+        far = torch.hypot(y[:, None], x[None])
+        radii = torch.arange(_RADII + 1) * (math.sqrt(2) / _RADII)
+        disks = (far <= radii[:, None, None]).float()
+        disks[0] = 0
+        if self.minimise:
+            disks = 1 - disks
+        disks = disks.to(masked.x.device)
+        with torch.no_grad():
+            each = self.up(disks)[:, None].expand(-1, r, -1, -1)
+            scores = torch.cat([masked.score(part) for part in each.split(masked.at_once)])
+        whole, none = (scores[0], scores[-1]) if self.minimise else (scores[-1], scores[0])
+        kept = (scores - none) / torch.where(whole == none, 1.0, whole - none)
+        enough = kept <= 0.01 if self.minimise else kept >= 0.99
+        enough[-1] = True
+        return disks[enough.int().argmax(0)]
+
+    def draw(self, chance: torch.Generator) -> tuple[Tensor | None, tuple[int, int]]:
+        down, across = torch.randint(-self.rim, self.rim + 1, (2,), generator=chance).tolist()
+        return None, (down, across)
+
+    def masks(self, free: Tensor, noise: Tensor | None) -> Tensor:
+        return self.up(free)[None]
+
+    def penalty(self, free: Tensor) -> Tensor:
+        hidden = 1 - free if self.minimise else free
+        beta = float(self.params["tv_beta"])
+        tv = (free.diff(dim=1).abs() ** beta).sum((1, 2)) + (free.diff(dim=2).abs() ** beta).sum((1, 2))
+        weighted = float(self.params["l1"]) * hidden.sum((1, 2)) + float(self.params["tv"]) * tv
+        return weighted * (_PUBLISHED_CELLS / free[0].numel())
+
+    def bound(self, free: Tensor) -> Tensor:
+        return free.clamp_(0, 1)
+
+    def values(self, free: Tensor) -> Tensor:
+        return 1 - free if self.minimise else free
+
+
+@register(name="meaningful-perturbation", family="mask", linear=False, signed=False, complete=False,
+          needs=("gradients",), passes="1 forward; 300 forwards and backwards for each question", seed=True,
+          source="Fong & Vedaldi 2017, eqs. 3 and 5 (ref)")
+class MeaningfulPerturbation(MaskMethod):
+    """The map is what a searched mask hides, 1 - m, between 0 and 1, at the mask's resolution `[H / cell, W / cell]`.
+
+    The mask m (1 seen, 0 replaced by the blurred image) has one number per ``cell`` x ``cell`` pixels, is drawn at the
+    input's size by bilinear interpolation, and moves for ``steps`` of Adam (``lr``), clamped to [0, 1], from the smallest
+    centred disk that takes 99 % of the score. The loss of ``variant="deletion"`` is
+
+        score(masked image) + l1 * sum(1 - m) + tv * sum |difference of neighbours|^tv_beta
+
+    and of "preservation" -score + l1 * sum(m) + the same; the map is then what must be seen, m. The sums are those of the
+    published 28 x 28 cells: on other grids they count 784 / cells times (ours), so that hiding everything costs the same.
+    At every step the image is moved beneath the mask by up to ``jitter`` pixels, by the same for all masks.
+
+    score: "probability" (as published): of the target, for a contrast of target against foil alone, which is
+    sigmoid(log-odds); a question with a pool of its own is scored by that. "question": the question's own score.
+    baseline: what hides, see `infill.make`; sigma: pixels of its blur. Each question on each input is a search of its
+    own; ``batch_size`` masks move in one loop. Nothing but rounding depends on the batch, but a search is a long walk, on
+    which a last digit can decide at a kink of the network: ``batch_size=1`` gives the same digits in any company.
+    ``params`` of the answer hold the ``objective`` reached (without jitter) and the ``masked_score`` left.
+
+    Errors: `MethodError` for inputs that are no images and for models without gradients.
+    """
+
+    defaults: ClassVar[dict[str, Any]] = {
+        "steps": 300, "lr": 0.1, "l1": 1e-4, "tv": 1e-2, "tv_beta": 3, "cell": 8, "jitter": 4, "baseline": "blur",
+        "sigma": 10, "variant": "deletion", "score": "probability", "batch_size": 16, "seed": 0}
+
+    def search(self, size: tuple[int, int]) -> Search:
+        for name in ("l1", "tv", "sigma"):
+            self.number(name)
+        self.number("lr", strictly=True)
+        self.number("tv_beta", above=1.0)
+        self.one_of("score", "probability", "question")
+        deletion = self.one_of("variant", "deletion", "preservation") == "deletion"
+        rim = min(int(self.number("jitter")), min(size) - 1)
+        return Deletion(self.params, size, self.cells(size), deletion, rim=rim)
+
+    def infill(self, job: Job) -> infill.Infill:
+        return infill.make(job.model, job.x, self.params["baseline"], self.params["sigma"], int(self.params["seed"]))
