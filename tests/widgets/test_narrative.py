@@ -235,6 +235,27 @@ def test_a_silent_server_is_stopped_at_once_and_the_key_is_kept_nowhere(v: Verba
     assert w.shown[0].text == "Key [key]."
 
 
+@pytest.mark.parametrize(("fault", "said"), [
+    (lambda k: k.silent(3), "time"), (lambda k: k.drip(), "time limit"), (lambda k: k.status(401), "401"),
+    (lambda k: k.status(429, "slow", Retry_After="60"), "asks to wait 60 s"), (lambda k: k.status(500), "500"),
+    (lambda k: k.raw(b'{"choices": [{"mess'), "broken JSON"), (lambda k: k.message("{}"), "another shape"),
+    (lambda k: k.stops(), "stopped before"), (lambda k: k.raw(b"<html><body>hello", "text/html"), "web page"),
+    (lambda k: k.endless(10), "2 MB")])
+def test_every_fault_is_told_in_the_widget_beside_the_templates_text(v: Verbalization, chat: Any, fault: Any,
+                                                                    said: str) -> None:
+    server, kinds = chat
+    server.play(fault(kinds))
+    w = Narrative(v, writer=sw.LLMWriter(model="m", base_url=server.url, timeout=0.5, retries=1))
+    start = time.monotonic()
+    w.ask()
+    until(lambda: w.reply["state"] == "failed")
+    assert time.monotonic() - start < 1.5
+    assert said in w.reply["text"]
+    failed = next(x for x in w.passages[0]["variants"] if x["by"] == "llm")
+    assert failed["error"] == w.reply["text"]
+    assert w.shown[0].text == v.text
+
+
 def test_figure_page_and_picture(v: Verbalization, tmp_path: Path) -> None:
     w = Narrative(v)
     words = " ".join(t.get_text() for t in w.figure().texts).replace("\n", " ")
