@@ -9,8 +9,8 @@ help:
 	@echo "make demo    set up, explain one creature, write out/demo.html and out/demo.pdf"
 	@echo "make test    set up and run every check"
 	@echo "make lab     open JupyterLab on the quickstart"
-	@echo "make bench   print the benchmark table"
-	@echo "make tables  remake the tables in docs/"
+	@echo "make bench   measure speed and memory, and write docs/benchmarks.md"
+	@echo "make tables  remake the tables in docs/ (the truth table: the rows that are missing)"
 
 demo: .venv/ready
 	$(BIN)/salwidgets demo --html out/demo.html
@@ -27,7 +27,7 @@ check: .venv/ready js/node_modules/ready
 	cd js && npm run --silent typecheck && npm run --silent test && npm run --silent check
 
 bench: .venv/ready
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks --out docs/benchmarks.md
 
 tables: .venv/ready
 	$(BIN)/python -m benchmarks.methods docs/methods.md

@@ -1,45 +1,101 @@
-"""python -m benchmarks [light|cam|family|rise|regions|widgets ...] [--device cuda] [--quick]: print the table."""
+"""python -m benchmarks [GROUP ...] [--out docs/benchmarks.md] [--all] [--device cuda] [--quick]
+
+Measures groups and prints their tables. --out FILE.md: keeps the rows in FILE.json, and writes the page of every group
+that was ever measured. Groups that take long (`LONG`) are measured when named, with --all, or where FILE.json lacks them.
+
+A group is a file of this folder with `run(...)`, which returns or yields rows and may take `device` and `quick`; the
+file's first sentence heads its table. Its name goes into `GROUPS`.
+"""
 
 from __future__ import annotations
 
 import argparse
+import importlib
+import inspect
+import os
 import platform
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
 
 import torch
 
-from benchmarks import cam, family, light, rise
-from benchmarks.measure import Row, table
+from benchmarks.measure import Row, own_clock, table
+from benchmarks.store import Store
+
+GROUPS = ("light", "cam", "family", "passes", "peers", "until", "rise", "regions", "widgets")
+LONG = ("until",)
+ON_GPU = ("cam", "passes")
+
+_HEAD = """# Benchmarks
+
+Made by `make bench` (`python -m benchmarks --out docs/benchmarks.md`; name a group to measure it alone). Ratios are
+medians over turns in one process, ours and the other's one after the other. With one thread the clock is the process's
+own, so that what else the machine does counts less. A bound that is missed says so.
+"""
+
+
+def measure(group: str, device: str, quick: bool) -> list[Row]:
+    """The rows of one group; each is printed as it comes."""
+    run = importlib.import_module(f"benchmarks.{group}").run
+    takes = inspect.signature(run).parameters
+    rows = []
+    for row in run(**{k: v for k, v in (("device", device), ("quick", quick)) if k in takes}):
+        rows.append(row)
+        print(f"{group}: {row.what}: {row.figure:.3g} {row.unit} {row.verdict} {row.remark}", flush=True)
+    return rows
+
+
+def machine(device: str, quick: bool) -> str:
+    """What was measured on."""
+    where = torch.cuda.get_device_name() if device == "cuda" else _processor()
+    clock = "the process's own time" if own_clock() else "wall time"
+    return (f"{where}, {os.cpu_count()} cores, {torch.get_num_threads()} thread(s), torch {torch.__version__}, {clock}"
+            + (", few runs" if quick else ""))
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    names = [line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")] \
+        if info.exists() else []
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def page(groups: list[dict[str, Any]]) -> str:
+    """The page of all stored groups, in the order of `GROUPS`."""
+    rows = [(g, [Row(**r) for r in g["rows"]]) for g in sorted(groups, key=lambda g: GROUPS.index(g["group"]))]
+    missed = [f"* {r.what}: {r.figure:.3g} {r.unit}, bound {r.bound:g}" for _, some in rows for r in some
+              if r.verdict == "MISSED"]
+    parts = [_HEAD, "Bounds missed:\n\n" + "\n".join(missed) + "\n" if missed else "No bound is missed.\n"]
+    for g, some in rows:
+        said = (importlib.import_module(f"benchmarks.{g['group']}").__doc__ or "").strip()
+        parts.append(f"## {g['group']}" + (f" on {g['device']}" if g["device"] != "cpu" else "")
+                     + f"\n\n{said}\n\nOn {g['machine']}.\n\n{table(some)}\n")
+    return "\n".join(parts)
 
 
 def main() -> None:
-    """Run the groups asked for (all by default) and print one Markdown table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("groups", nargs="*", default=["light", "cam", "family", "rise", "regions", "widgets"])
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--quick", action="store_true", help="fewer runs; RISE's peak memory with 1000 masks")
+    """Measure the groups asked for (all by default), print them, and with --out store them and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("groups", nargs="*", choices=[[], *GROUPS], metavar="GROUP", help=", ".join(GROUPS))
+    parser.add_argument("--out", type=Path)
+    parser.add_argument("--all", action="store_true", help="the long groups again, too")
+    parser.add_argument("--none", action="store_true", help="measure nothing; write the page of what is stored")
+    parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
+    parser.add_argument("--quick", action="store_true", help="fewer runs, fewer masks")
     args = parser.parse_args()
-    rows: list[Row] = []
-    for group in args.groups:
-        if group == "cam":
-            rows += cam.run(args.device, 5 if args.quick else 15)
-        elif group == "family":
-            rows += family.run()
-        elif group == "rise":
-            rows += rise.run(1000 if args.quick else 8000)
-        elif group == "light":
-            rows += light.run()
-        elif group == "regions":
-            from benchmarks import regions
-
-            rows += regions.run()
-        elif group == "widgets":
-            from benchmarks import widgets
-
-            rows += widgets.run()
-        else:
-            parser.error(f"no group {group!r}; there are light, cam, family, rise, regions, widgets")
-    print(f"\n{platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}, {args.device}\n")
-    print(table(rows))
+    store = Store(args.out.with_suffix(".json"), ("group", "device")) if args.out else None
+    stored = store.read() if store else {}
+    chosen = args.groups or [g for g in (ON_GPU if args.device == "cuda" else GROUPS)
+                             if g not in LONG or args.all or (g, args.device) not in stored]
+    for group in [] if args.none else chosen:
+        rows = measure(group, args.device, args.quick)
+        about = machine(args.device, args.quick)
+        print(f"\n{about}\n\n{table(rows)}\n", flush=True)
+        if store and rows:
+            store.put({"group": group, "device": args.device, "machine": about, "rows": [asdict(r) for r in rows]})
+    if store:
+        args.out.write_text(page(list(store.read().values())), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -31,8 +31,9 @@ NETS: dict[str, tuple[Callable[[], nn.Module], float, float]] = {  # bound on on
 }
 
 
-def run(device: str = "cpu", runs: int = 15) -> list[Row]:
+def run(device: str = "cpu", quick: bool = False) -> list[Row]:
     """The rows of this file."""
+    runs = 5 if quick else 15
     rows = []
     for name, (make, one, hundred) in NETS.items():
         torch.manual_seed(0)
@@ -43,7 +44,6 @@ def run(device: str = "cpu", runs: int = 15) -> list[Row]:
         def forward(net: Any = net, x: Any = x) -> None:
             with torch.no_grad():
                 net(x)
-            _wait(device)
 
         def ask(model: Any = model, x: Any = x) -> None:
             sw.explain(model, x, sw.why(7), progress=False)
@@ -83,8 +83,3 @@ def _peer(name: str, net: nn.Module, x: torch.Tensor, forward: Callable[[], None
     bare = min(seconds(forward) for _ in range(5))
     net.zero_grad()
     return [Row(f"pytorch-grad-cam, 100 questions, {name}", 10 * took / bare, "forwards", None, "10 measured, times 10")]
-
-
-def _wait(device: str) -> None:
-    if device != "cpu":
-        torch.cuda.synchronize()

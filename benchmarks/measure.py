@@ -1,4 +1,8 @@
-"""Timing by turns: A, B, A, B … so that a machine whose speed drifts slows both; the median ratio is quoted."""
+"""Timing by turns: A, B, B, A … so that a machine whose speed drifts slows both; the median ratio is quoted.
+
+With one thread (OMP_NUM_THREADS=1) and no GPU the clock is the process's own: what others do on the machine at the time
+counts less. Otherwise it is the wall's.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+
+import torch
 
 
 @dataclass(frozen=True)
@@ -25,18 +31,26 @@ class Row:
         return "" if self.bound is None else "ok" if self.figure <= self.bound else "MISSED"
 
 
+def own_clock() -> bool:
+    """Whether `seconds` reads the process's own time."""
+    return torch.get_num_threads() == 1 and not torch.cuda.is_initialized()
+
+
 def seconds(f: Callable[[], Any]) -> float:
-    """One call's wall time."""
-    start = time.perf_counter()
+    """One call's time; on a GPU, until it has done its work."""
+    clock = time.process_time if own_clock() else time.perf_counter
+    start = clock()
     f()
-    return time.perf_counter() - start
+    if torch.cuda.is_initialized():
+        torch.cuda.synchronize()
+    return clock() - start
 
 
-def ratio(a: Callable[[], Any], b: Callable[[], Any], runs: int = 15) -> tuple[float, float, float]:
-    """Median of time(a) / time(b) over ``runs`` turns after two warm-ups, and the median times of both."""
-    for _ in range(2):
+def ratio(a: Callable[[], Any], b: Callable[[], Any], runs: int = 15, warm: int = 2) -> tuple[float, float, float]:
+    """Median of time(a) / time(b) over ``runs`` turns after ``warm`` others, and the median times of both."""
+    for _ in range(warm):
         a(), b()
-    pairs = [(seconds(a), seconds(b)) for _ in range(runs)]
+    pairs = [(seconds(a), seconds(b)) if i % 2 else (seconds(b), seconds(a))[::-1] for i in range(runs)]
     return (statistics.median(x / y for x, y in pairs), statistics.median(x for x, _ in pairs),
             statistics.median(y for _, y in pairs))
 
