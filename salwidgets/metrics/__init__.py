@@ -12,9 +12,6 @@ from typing import Any
 #: the modules that register metrics; one line each
 _MODULES = (
     "curves",
-    "rfxg",
-    "masked",
-    "pic",
 )
 _HOME = {
     "metrics": "registry", "metric": "registry", "MetricInfo": "registry", "MetricTable": "registry",
