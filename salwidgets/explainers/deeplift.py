@@ -7,7 +7,7 @@ them up in the same order. Functional, in-place and reused activations are there
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import torch
 from torch import Tensor
@@ -69,28 +69,48 @@ class _Rescale:
         self.seen[self.at - 1] = (name, below[:0])  # free it
         if not _depends(x):
             return NotImplemented
-        y, line = _pool(call, x, below) if name in _POOLS else _activation(call, x, below)
+        if name not in _POOLS:
+            return _activation(call, x, below)
+        y, line = _pool(call, x, below)
         return y + (line - line.detach())  # the value is y's, the slope is the line's
+
+
+class _Line(torch.autograd.Function):
+    """A value that is known (in ``box``: as an argument it would come back as a view) with a slope of its own."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, slope: Tensor, box: list[Tensor]) -> Tensor:
+        ctx.save_for_backward(slope)
+        return box[0]
+
+    @staticmethod
+    def backward(ctx: Any, *g: Tensor) -> Any:
+        return g[0] * ctx.saved_tensors[0], None, None
 
 
 def _depends(a: Any) -> bool:
     return isinstance(a, Tensor) and a.requires_grad
 
 
-def _near(x: Tensor, below: Tensor) -> Tensor:
-    """Where the two inputs differ by rounding only: the slope between them would be noise."""
-    return (x - below).abs() <= _CLOSE * (x.abs() + below.abs()) + 1e-10
+def _near(gap: Tensor, x: Tensor, below: Tensor) -> Tensor:
+    """Where two inputs with the difference ``gap`` differ by rounding only: the slope between them would be noise."""
+    return gap.abs() <= x.abs().add_(below.abs()).mul_(_CLOSE).add_(1e-10)
 
 
-def _activation(call: Call, x: Tensor, below: Tensor) -> tuple[Tensor, Tensor]:
-    """f(x) and a line with the slope (f(x) - f(x')) / (x - x'), or f'(x) where both inputs agree."""
-    leaf = x.detach().requires_grad_()
-    with torch.enable_grad():
-        y = call.run(leaf)
-    slope = torch.autograd.grad(y.sum(), leaf)[0]
-    y, near = y.detach(), _near(leaf.detach(), below)
-    between = (y - call.run(below)) / torch.where(near, 1, leaf.detach() - below)
-    return y, x * torch.where(near, slope, between)
+def _activation(call: Call, x: Tensor, below: Tensor) -> Tensor:
+    """f(x) with the slope (f(x) - f(x')) / (x - x'), or f'(x) where both inputs agree."""
+    here = x.detach()
+    gap = here - below
+    near = _near(gap, here, below)
+    if call.name == "relu":
+        y, own = here.relu(), here > 0
+    else:
+        leaf = x.detach().requires_grad_()
+        with torch.enable_grad():
+            y = call.run(leaf)
+        own, y = torch.autograd.grad(y.sum(), leaf)[0], y.detach()
+    between = (y - call.run(below)).div_(gap.masked_fill_(near, 1))
+    return cast(Tensor, _Line.apply(x, torch.where(near, own.to(between.dtype), between), [y]))
 
 
 def _pool(call: Call, x: Tensor, below: Tensor) -> tuple[Tensor, Tensor]:
@@ -103,7 +123,8 @@ def _pool(call: Call, x: Tensor, below: Tensor) -> tuple[Tensor, Tensor]:
     y_below, place_below = pool(below, *call.args[1:], **options)
     space = -2 if y.ndim == x.ndim and call.name.endswith("2d") else (-1 if call.name.endswith("1d") else -3)
     flat, flat_below = x.flatten(space), below.flatten(space)
-    moved = torch.where(_near(flat.detach(), flat_below), torch.inf, flat.detach() - flat_below)
+    gap = flat.detach() - flat_below
+    moved = torch.where(_near(gap, flat.detach(), flat_below), torch.inf, gap)
     higher = torch.maximum(y, y_below)
 
     def part(where: Tensor, share: Tensor) -> Tensor:

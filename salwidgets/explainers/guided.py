@@ -34,12 +34,14 @@ class _Guided(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
-        ctx.save_for_backward(x > 0)
-        return x.relu()
+        y = x.relu()
+        ctx.save_for_backward(y)
+        return y
 
     @staticmethod
     def backward(ctx: Any, *g: Tensor) -> Tensor:
-        return g[0].relu() * ctx.saved_tensors[0]
+        plain: Tensor = torch.ops.aten.threshold_backward(g[0], ctx.saved_tensors[0], 0)
+        return plain.relu_()
 
 
 class _Deconv(torch.autograd.Function):
