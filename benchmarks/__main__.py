@@ -23,7 +23,7 @@ import torch
 from benchmarks.measure import Row, own_clock, table
 from benchmarks.store import Store
 
-GROUPS = ("light", "cam", "family", "passes", "peers", "until", "rise", "regions", "widgets")
+GROUPS = ("light", "cam", "family", "passes", "peers", "until", "rise", "regions", "masks", "widgets")
 LONG = ("until",)
 ON_GPU = ("cam", "passes")
 
