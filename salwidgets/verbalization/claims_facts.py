@@ -12,9 +12,11 @@ from .claims_numbers import SPELLED
 
 _CLASS = f"[{TARGET}{FOIL}{PREDICTED}\ue010-\ue0ff]"
 _PREDICTS = re.compile(
-    rf"\b(?:predicted class|top class|first choice|(?:the|its|model's|network's) prediction)(?: is| was|:|,)? (?P<a>{_CLASS}|"
-    rf"[a-z-]+)|\b(?:model|network|net|it) (?:itself )?(?:predicts|recognises|recognizes|says|answers|chooses) (?:the class |a |an "
-    rf")?(?P<b>{_CLASS})|\b(?:classif\w+|label\w+) (?:\w+ ){{0,3}}?as (?:a |an )?(?P<c>{_CLASS})")
+    rf"\b(?:predicted class|top class|first choice|(?:the|its|model's|network's) prediction)(?: is| was|:|,)? "
+    rf"(?P<a>{_CLASS}|[a-z-]+)|"
+    rf"\b(?:model|network|net|it) (?:itself )?(?:predicts|recognises|recognizes|says|answers|chooses) (?:the class |a |an )?"
+    rf"(?P<b>{_CLASS})|"
+    rf"\b(?:classif\w+|label\w+) (?:\w+ ){{0,3}}?as (?:a |an )?(?P<c>{_CLASS})")
 _SCORES = re.compile(rf"\bscores? {TARGET}(?: \w+)? (?P<way>higher|lower) than {FOIL}")
 _CELLS = re.compile(r"\b(?P<cells>\d+(?:\s?[×x]\s?\d+)*) cells\b")
 _STANDS = re.compile(r"\b(?:stands for|consists of|has|contains|holds) (?P<n>\w+) (?:classes|members)\b")
@@ -49,7 +51,8 @@ class Facts:
         if fact.value == "gap":
             c = e.completeness
             known = [] if c is None else [float(c)] if m.value.share else [c.gap, abs(c.gap), float(c)]
-            return self.judge.number(words, "the unaccounted part", m.value, known, percent if m.value.share else "{:+.4g}".format)
+            show = percent if m.value.share else "{:+.4g}".format
+            return self.judge.number(words, "the unaccounted part", m.value, known, show)
         if fact.value == "probability":
             p = e.prediction[1] if e.prediction else None
             if not m.value.share and not 0 <= m.value.said <= 1:
@@ -64,7 +67,7 @@ class Facts:
         e, judge, out = self.e, self.judge, []
         for m in _PREDICTS.finditer(text):
             said = m["a"] or m["b"] or m["c"]
-            if e.prediction is None or (len(said) > 1 and said in ("the", "a", "an", "not", "based", "about", "for", "with")):
+            if e.prediction is None or said in ("the", "a", "an", "not", "based", "about", "for", "with"):
                 continue
             out.append(judge.said(m[0], said in self.predicted, f"the model predicts “{e.prediction[0]}”"))
         for m in _SCORES.finditer(text):
@@ -79,13 +82,13 @@ class Facts:
             b = e.question.binding if e.question is not None else None
             if n is not None and b is not None:
                 out.append(judge.said(m[0], n == len(b.target_names), f"the group has {len(b.target_names)} members"))
-        if (m := _BLIND.search(text)) is not None:
-            out.append(judge.said(m[0], e.class_blind, f"the method is {'' if e.class_blind else 'not '}class-blind"))
-        if (m := _BROKEN.search(text)) is not None:
+        if blind := _BLIND.search(text):
+            out.append(judge.said(blind[0], e.class_blind, f"the method is {'' if e.class_blind else 'not '}class-blind"))
+        if broken := _BROKEN.search(text):
             import numpy as np
 
             finite = bool(np.isfinite(e.values).all())
-            out.append(judge.said(m[0], not finite, f"{int((~np.isfinite(e.values)).sum())} values are not finite"))
+            out.append(judge.said(broken[0], not finite, f"{int((~np.isfinite(e.values)).sum())} values are not finite"))
         return out
 
     def covers(self, text: str, m: Mention) -> bool:

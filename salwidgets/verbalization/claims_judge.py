@@ -161,7 +161,8 @@ class Judge:
         r = next((r for r in readings if true(r) != negated), readings[0])
         up, down = self.raw.mass(r)
         inside = (up if sign > 0 else down) / (up + down) if up + down > 0 else 0.0
-        return self._claim(text, -sign if negated else sign, r, float(sign), self.raw.value(r), true(r) != negated, "relation",
+        said = -sign if negated else sign
+        return self._claim(text, said, r, float(said), self.raw.value(r), true(r) != negated, "relation",
                            f"the {r.name} sums to {self.raw.value(r):+.4g}; {percent(inside)} of what lies there is "
                            f"{_SIDE[sign]}")
 

@@ -22,20 +22,25 @@ _NOUN = r"(?:-?hand)?(?: ?(?:(?P<noun>corner|side|half|part|area|region|section|
         r"border|row|column|strip|field|patch|place|spot|end)s?\b))"
 _TWO = rf"(?P<v>{_V})[- ](?:of (?:the )?)?(?P<h>{_H})"
 _ONE = r"(?P<one>top|upper|bottom|lower|left|right|central|centre|middle)(?:most)?"
-_FOLLOWS = """is are was were has have had holds hold held carries carry contains contain contributes contribute accounts
-account makes make and or but of in with at by to for against on as than then while whereas which that where who speaks
-speak argues argue counts count supports support supporting opposes oppose provides provide offers offer gives give adds
-add receives receive gets get takes take shows show comes come stands stand ranks rank plays play matters matter pushes
-push pulls pull lowers raises increases decreases reduces backs helps hurts favours favors contradicts undermines weakens
-strengthens points works captures beats outweighs exceeds trails leads dominates alone also itself too still only does do
-did should would could may might must can not first second third combined together each both rather more less most least
-convinces drives collects concentrates amounts serves acts seems appears remains being lies lie sits falls comprises
-represents constitutes covers attracts draws gathers bears yields supplies delivers delivered contributed held weighs
-suggests indicates here there from around because so if plus minus vs versus when since although though however it they this between""".split()
+_FOLLOWING = """
+is are was were has have had holds hold held carries carry contains contain contributes contribute accounts account
+makes make and or but of in with at by to for against on as than then while whereas which that where who speaks speak
+argues argue counts count supports support supporting opposes oppose provides provide offers offer gives give adds add
+receives receive gets get takes take shows show comes come stands stand ranks rank plays play matters matter pushes
+push pulls pull lowers raises increases decreases reduces backs helps hurts favours favors contradicts undermines
+weakens strengthens points works captures beats outweighs exceeds trails leads dominates alone also itself too still
+only does do did should would could may might must can not first second third combined together each both rather more
+less most least convinces drives collects concentrates amounts serves acts seems appears remains being lies lie sits
+falls comprises represents constitutes covers attracts draws gathers bears yields supplies delivers delivered
+contributed weighs suggests indicates here there from around because so if plus minus vs versus when since although
+though however it they this between
+"""
+FOLLOWS = frozenset(_FOLLOWING.split())
 _BEFORE = r"(?:the|at|in|on|its|their|and|or|than|by|to|from|then|with|of|near|towards?|around|a|:|,|\(|^|“)\s*$"
 _LOOSE = re.compile(r"\b(?:on|to|near|towards?|around|along) (?:the |its )?$")
 
-PLUS = r"speak(?:s|ing)?(?: (?:most|more|mainly|strongly|clearly|loudest)(?: strongly)?)? (?:for|in favou?r)|in favou?r of|" \
+PLUS = r"speak(?:s|ing)?(?: (?:most|more|mainly|strongly|clearly|loudest)(?: strongly)?)? (?:for|in favou?r)|" \
+       r"in favou?r of|" \
        r"argu(?:es?|ing) (?:for|in favou?r)|supports?|supporting|supportive|supported|favou?rs?|favou?ring|favou?rable|" \
        r"positive(?:ly)?|backs|backing|boosts?|rais(?:es?|ing)|increas(?:es?|ing)|strengthens?|points? (?:to|towards?)|" \
        r"push(?:es)? (?:\S+ ){0,3}?(?:to|towards?)|consistent with|in line with|helps?|confirms?|convinces?|indicates?|" \
@@ -48,28 +53,37 @@ MINUS = r"against|oppos(?:es?|ing|ed|ition)|negative(?:ly)?|contradicts?|contrad
         r"goes? down|diminish(?:es)?|disfavou?rs?|casts? doubt|refutes?|disputes?|drags? (?:\S+ ){0,3}?down|" \
         r"pulls? (?:\S+ ){0,3}?(?:down|back)|speak(?:s|ing)?(?: \S+){0,2} against|conflicts? with|impedes?|discourages?"
 _BEST = r"strongest|largest|biggest|greatest|highest|heaviest|clearest|main|primary|principal|chief|dominant|predominant|" \
-        r"leading|foremost|top(?= (?:contributor|region|place|reason|source|spot|rank))|number one|most(?: \w+ly)? (?:important|" \
+        r"leading|foremost|top(?= (?:contributor|region|place|reason|source|spot|rank))|number one|" \
+        r"most(?: \w+ly)? (?:important|" \
         r"influential|salient|relevant|decisive|significant|prominent|convincing|supportive|positive|negative|heavily|" \
-        r"strongly|weight|evidence|support|valuable|informative|opposing|supporting|critical|crucial)|more important than all|first and " \
-        r"foremost|above all|most of all|the most(?= (?:weight|evidence|support|to)\b)|most(?= (?:for|against|towards?)\b)|the " \
+        r"strongly|weight|evidence|support|valuable|informative|opposing|supporting|critical|crucial)|" \
+        r"more important than all|first and " \
+        r"foremost|above all|most of all|the most(?= (?:weight|evidence|support|to)\b)|most(?= (?:for|against|" \
+        r"towards?)\b)|the " \
         r"most(?=[,.;]|$)|brightest|hottest|peaks?|maximum"
 _NTH = "(?P<nth>second|third|fourth|fifth|2nd|3rd|4th|5th)"
-_COMPARE = r"outweighs?|exceeds?|beats?|surpass(?:es)?|outranks?|overshadows?|eclips(?:es?)|ahead of|followed(?: closely)? by|" \
-           r"(?P<lower>trails?|lags? behind|behind|falls? short of|(?:not|n't) (?:nearly |quite )?as (?:much|strong(?:ly)?|" \
+_COMPARE = r"outweighs?|exceeds?|beats?|surpass(?:es)?|outranks?|overshadows?|eclips(?:es?)|ahead of|" \
+           r"followed(?: closely)? by|" \
+           r"(?P<lower>trails?|lags? behind|behind|falls? short of|(?:not|n't) (?:nearly |quite )?as (?:much|" \
+           r"strong(?:ly)?|" \
            r"important|heavily|influential|large|high)(?: of \w+)? as)|(?P<then>(?:and|,)? ?to a " \
            r"(?:lesser|smaller) (?:extent|degree),?|less so,?|(?:and |, )?then(?: by)?(?= (?:comes? )?(?:at |in |the )))|" \
            r"(?P<equal>as (?:much|strong(?:ly)?|important) as|on a? ?par with|equals?|the same as|similar to)"
 _ADJECTIVE = r"(?P<up>more|larger|greater|higher|stronger|bigger|heavier|better)|" \
-             r"(?P<down>less|smaller|lower(?! left| right| middle| centre| part| half| third| edge| corner)|weaker|fewer|lesser)"
+             r"(?P<down>less|smaller|lower(?! left| right| middle| centre| part| half| third| edge| corner)|" \
+             r"weaker|fewer|lesser)"
 _RATIO = r"(?:(?P<hedgeratio>about|roughly|nearly|almost|more than|over|at least|around|less than|approximately)\s+)?" \
          r"(?P<ratio>twice|double|thrice|triple|half|(?:\d+(?:\.\d+)?|two|three|four|five|six|seven|eight|nine|ten) times)" \
          r"(?= (?:as|the|that|more|larger|stronger|greater|higher|what)\b)"
 _FACT = r"(?P<score>scores?|logits?|margin)|(?P<probability>probability|likelihood|confidence|confident|certainty|certain|" \
         r"sure|chance|softmax)|(?P<gap>unaccounted|unexplained|completeness gap|completeness error|does not account for)"
-_GENERAL = r"(?P<map>of (?:the|this|its|all) (?:whole |entire |absolute |total )?(?:map|attribution|heat ?map|mass|saliency|" \
+_GENERAL = r"(?P<map>of (?:the|this|its|all) (?:whole |entire |absolute |total )?(?:map|attribution|heat ?map|" \
+           r"mass|saliency|" \
            r"absolute mass)|of (?:the |all )?total|of all evidence|of the total (?:evidence|attribution|mass|saliency))|" \
-           r"(?P<area>of (?:the|its) (?:whole |entire )?(?:picture|image|input|frame|text|recording|volume|area|pixels|cells|" \
-           r"sentence|signal|words))|(?P<focus>focus\w*|concentrat\w+|looks?(?= (?:at|mainly|mostly|primarily))|rel(?:ies|y|ied)|attends?|" \
+           r"(?P<area>of (?:the|its) (?:whole |entire )?(?:picture|image|input|frame|text|recording|volume|area|" \
+           r"pixels|cells|" \
+           r"sentence|signal|words))|(?P<focus>focus\w*|concentrat\w+|looks?(?= (?:at|mainly|mostly|primarily))|" \
+           r"rel(?:ies|y|ied)|attends?|" \
            r"mainly|mostly|primarily|chiefly|predominantly|stands? out|highlights?|is drawn to|pays|key|drives?|driven|" \
            r"rests?|draws?)"
 _TABLE = (
@@ -81,30 +95,40 @@ _TABLE = (
     ("place", rf"\b(?:{_TWO}{_NOUN}?|{_ONE}{_NOUN.replace('<noun>', '<noun2>')}?|(?:left|right)(?= hand))\b"),
     ("ofhalf", r"\bhalf of (?:the|this) (?:picture|image|frame)\b"),
     ("ratio", r"\b" + _RATIO),
-    ("nonerank", r"\b(?:no|none|nothing)\b(?=[^.;]*?\b(?:more|stronger|strongly|greater|higher|larger|as (?:much|strongly))\b"
+    ("nonerank", r"\b(?:no|none|nothing)\b(?=[^.;]*?\b(?:more|stronger|strongly|greater|higher|larger|"
+                 r"as (?:much|strongly))\b"
                  r"[^.;]*?\b(?:than|as)\b)"),
     ("nothing", r"\bnothing (?:that |which )?(?:speaks?|argues?) (?P<which>for|against)|(?P<zeromap>\bzero everywhere)|"
                 r"\bno (?P<no>(?:supporting|opposing|positive|negative)) (?:evidence|values?|mass)|\bno evidence "
                 r"(?P<noev>for|against)|\bnothing (?P<verb>supports|opposes|contradicts)"),
     ("diffuse", r"\b(?:no|none of the|not (?:any|a single)) ?(?:single )?(?:\w+ )?(?:region|regions|place|places|part|parts|"
-                r"area|areas|unit|units|word|words|phrase|segment|interval|stretch|band|spot|location)?(?: of (?:the )?\w+)? "
-                r"(?:really |clearly |particularly )?(?:stands? out|dominates?)|\b(?:evidence|map|attribution|support) (?:\w+ "
+                r"area|areas|unit|units|word|words|phrase|segment|interval|stretch|band|spot|"
+                r"location)?(?: of (?:the )?\w+)? "
+                r"(?:really |clearly |particularly )?(?:stands? out|dominates?)|\b(?:evidence|map|attribution|"
+                r"support) (?:\w+ "
                 r")?is (?:very |quite |rather |widely |fairly )?(?:diffuse|spread (?:out|evenly)|evenly spread|scattered)"),
-    ("nth", rf"\b(?:the )?(?:{_NTH}(?:[- ](?:most|strongest|largest|highest|biggest|greatest)(?: \w+ly)?(?: (?:important|influential|"
-            r"relevant|salient|significant|negative|positive))?|[- ]place)?|(?P<runner>runner[- ]up|next(?:[- ](?:most \w+|strongest|largest|biggest))))\b"
+    ("nth", rf"\b(?:the )?(?:{_NTH}(?:[- ](?:most|strongest|largest|highest|biggest|"
+            rf"greatest)(?: \w+ly)?(?: (?:important|influential|"
+            r"relevant|salient|significant|negative|positive))?|[- ]place)?|(?P<runner>runner[- ]up|"
+            r"next(?:[- ](?:most \w+|strongest|largest|biggest))))\b"
             r"(?! of)"),
     ("least", r"\b(?:weakest|least(?: (?:important|influential|relevant|salient))?(?! \d)|smallest|lowest|fewest)\b"),
-    ("one", r"\b(?:one of|among|some of) the (?:two |three |four |five )?(?:strongest|most \w+|largest|biggest|main|key|top)\b"),
-    ("top", r"\b(?:the )?(?P<n>two|three|four|five) (?:strongest|largest|biggest|highest|most (?:important|influential|salient|relevant))\b"),
+    ("one", r"\b(?:one of|among|some of) the (?:two |three |four |five )?(?:strongest|most \w+|largest|biggest|"
+            r"main|key|top)\b"),
+    ("top", r"\b(?:the )?(?P<n>two|three|four|five) (?:strongest|largest|biggest|highest|most (?:important|"
+            r"influential|salient|relevant))\b"),
     ("number", NUMBER.pattern),
     ("best", rf"\b(?:single )?(?:{_BEST})\b"),
-    ("first", r"\b(?:ranks?|comes?|is|placed) first\b|\bfirst(?= (?:comes?|place|is|and|,? ?second))|\bin first place\b|\bfirst(?=,? "
+    ("first", r"\b(?:ranks?|comes?|is|placed) first\b|\bfirst(?= (?:comes?|place|is|and|,? ?second))|"
+              r"\bin first place\b|\bfirst(?=,? "
               r"[^.;]{0,30}\bsecond\b)"),
-    ("anyother", r"\bthan (?:any(?:thing|where)?|all|every|everything)(?: of the)?(?: (?:other|others|else|region|part|place|word|\w+ region)s?)+"),
+    ("anyother", r"\bthan (?:any(?:thing|where)?|all|every|everything)(?: of the)?(?: (?:other|others|else|"
+                 r"region|part|place|word|\w+ region)s?)+"),
     ("compare", rf"\b(?:{_COMPARE})"),
     ("versus", r"\b(?:compared (?:with|to)|relative to|in comparison (?:with|to)|unlike)\b"),
     ("adjective", rf"\b(?:{_ADJECTIVE})\b(?! likely)"),
-    ("than", r"\b(?:than|as)\b(?= (?:that |those )?(?:of |in |at |on |from |by |for |to )?(?:the |[\ue010-\uf8ff]|any|all|its))"),
+    ("than", r"\b(?:than|as)\b(?= (?:that |those )?(?:of |in |at |on |from |by |for |to )?(?:the |"
+             r"[\ue010-\uf8ff]|any|all|its))"),
     ("rather", rf"\b(?:rather than|instead of|over|versus|vs\.?|not)\b(?= ?[{FOIL}\ue010-\ue0ff])"),
     ("minus", rf"\b(?:{MINUS})\b"),
     ("plus", rf"\b(?:{PLUS})(?!\w)"),
@@ -117,7 +141,8 @@ _TABLE = (
     ("break", r";|\b(?:while|whereas|but|although|though|yet|however)\b|[—–](?= )"),
     ("not", r"\b(?:not|never|no longer|hardly|barely|does ?n't|is ?n't|neither|without|doesn’t|isn’t)\b"),
     ("general", rf"\b(?:{_GENERAL})\b"),
-    ("pro", r"\b(?:it|there|they|these|both|this(?= (?:region|place|area|part|word|unit)| (?:alone|holds|accounts|carries))|its|which|"
+    ("pro", r"\b(?:it|there|they|these|both|this(?= (?:region|place|area|part|word|unit)| (?:alone|holds|"
+            r"accounts|carries))|its|which|"
             r"where|those|them)\b"),
 )
 def _bare(pattern: str) -> str:
@@ -215,7 +240,8 @@ def _place(found: Mention, m: re.Match[str], text: str) -> Mention | None:
     found.kind = "place"
     if "line" in groups:
         name = "middle row" if groups["line"] == "row" else "middle column"
-        found.value = [(name, "third")] if groups["line"] != "third" else [("middle row", "third"), ("middle column", "third")]
+        both = [("middle row", "third"), ("middle column", "third")]
+        found.value = both if groups["line"] == "third" else [(name, "third")]
         return found
     noun = groups["noun"] or groups["noun2"]
     if groups["v"]:
@@ -230,7 +256,7 @@ def _place(found: Mention, m: re.Match[str], text: str) -> Mention | None:
     word = groups["one"].lower()
     name = _FIELD.get(word, word)
     follower = re.match(r"\s*([^\W\d_]+)", after)
-    strange = follower and follower[1].lower() not in _FOLLOWS and name != "centre"
+    strange = follower and follower[1].lower() not in FOLLOWS and name != "centre"
     if not noun and (word in ("upper", "lower", "central") or strange):
         return None
     if not noun and re.match(r"\s+of (?!the (?:picture|image|frame|map|input|scene|view)|it\b)", after):
@@ -247,5 +273,6 @@ def _one_word(name: str, noun: str | None, loose: bool) -> list[tuple[str, str]]
     if noun in ("third", "row", "column", "strip", "edge", "border"):
         return [(name, "third")]
     exact = [(name, "ninth")]
-    return exact if noun is None and not loose or noun in ("field", "patch", "place", "spot") \
-        else [*exact, (name, "third"), (name, "half")]
+    if (noun is None and not loose) or noun in ("field", "patch", "place", "spot"):
+        return exact
+    return [*exact, (name, "third"), (name, "half")]

@@ -18,12 +18,14 @@ if TYPE_CHECKING:
     from .brief import Unit
 
 _NTH = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
-_QUOTED = re.compile(r"“([^”\n]*)”|\"([^\"\n]*)\"|«([^»\n]*)»|„([^“”\n]*)[“”]|(?<!\w)‘([^’\n]*)’(?!\w)|(?<!\w)'([^'\n]*)'(?!\w)"
+_QUOTED = re.compile(r"“([^”\n]*)”|\"([^\"\n]*)\"|«([^»\n]*)»|„([^“”\n]*)[“”]|(?<!\w)‘([^’\n]*)’(?!\w)|"
+                     r"(?<!\w)'([^'\n]*)'(?!\w)"
                      r"|`([^`\n]*)`")
 _OBJECT = r"(?<=\bfor )|(?<=\bagainst )|(?<=\bthan )|(?<=\btowards )|(?<=\btoward )|(?<=\bclass )|(?<=\bpredicts )|" \
           r"(?<=\bof )|(?<=\bto )|(?<=\bas )|(?<=\bscores )|(?<=\bgives )"
 _MAY_FOLLOW = r"(?:^|[\s(,:;“]|-)$"
-_ARTICLE = re.compile(r"(?:\b(?:the|an?|its|their|this|that|and|or|than|by|of|in|on|at|from|with|then|to|both|for)\s+(?:\w+ly )?|"
+_ARTICLE = re.compile(r"(?:\b(?:the|an?|its|their|this|that|and|or|than|by|of|in|on|at|from|with|then|to|both|"
+                      r"for)\s+(?:\w+ly )?|"
                       r"[,:;(“]\s*|^\s*)$", re.IGNORECASE)
 _NO_CLAUSE = re.compile(r"[.!?;:\n]")
 
@@ -104,7 +106,8 @@ class Names:
             return self.labels[label]
         if label.replace("center", "centre") in NINTHS or f"“{label}”" in self.labels:
             return self.labels.get(f"“{label}”", inner)
-        if len(inner.split()) > 5 and re.search(r"\b(?:holds?|lies|is|has|carries|makes up|speaks?|supports?|accounts)\b", inner):
+        if len(inner.split()) > 5 and re.search(r"\b(?:holds?|lies|is|has|carries|makes up|speaks?|supports?|"
+        r"accounts)\b", inner):
             return inner  # a sentence in quotes is still said
         self.things.append(inner)
         return chr(min(THING + len(self.things) - 1, UNIT - 1))

@@ -8,9 +8,10 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-_ONES = ("zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
-         "eighteen nineteen").split()
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+_ONE_WORDS = ("zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
+              "seventeen eighteen nineteen")
+_TEN_WORDS = "twenty thirty forty fifty sixty seventy eighty ninety"
+_ONES, _TENS = _ONE_WORDS.split(), _TEN_WORDS.split()
 SPELLED = {w: i for i, w in enumerate(_ONES)} | {w: 10 * i for i, w in enumerate(_TENS, 2)}
 _PARTS = {"half": 2, "halve": 2, "third": 3, "quarter": 4, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7, "eighth": 8,
           "ninth": 9, "tenth": 10}
@@ -33,7 +34,8 @@ _HEDGE = "(?:" + "|".join(f"(?:{p})" for _, p in _HEDGES) + ")"
 _FRACTION = r"(?:(?:a|one|two|three|four|five|seven|nine)[ -])?(?:half|halves|thirds?|quarters?|fifths?|sixths?|eighths?|" \
             r"tenths?)(?= (?:of|the|its)\b)"
 _AMOUNT = r"(?:the )?(?:vast|overwhelming|great|large) majority|(?:virtually|nearly|almost|practically|effectively) all" \
-          r"(?= (?:of|the)\b)|(?:the |a )?(?:clear )?majority(?= of)|most(?! of all\b)(?= (?:of|the evidence|what))|(?:the )?(?:bulk|lion's " \
+          r"(?= (?:of|the)\b)|(?:the |a )?(?:clear )?majority(?= of)|most(?! of all\b)(?= (?:of|the evidence|" \
+          r"what))|(?:the )?(?:bulk|lion's " \
           r"share)(?= of)|all(?= (?:of )?(?:the|its) (?:\w+ )?(?:evidence|support|attribution|mass))|(?:the )?(?:entire|" \
           r"whole)(?= (?:\w+ )?(?:evidence|support))"
 NUMBER = re.compile(

@@ -7,33 +7,15 @@ from collections.abc import Iterable, Sequence
 
 from .claims_facts import Facts
 from .claims_judge import Claim, Judge, Readings
-from .claims_lexicon import _FOLLOWS, FOIL, TARGET, Mention, mentions
+from .claims_lexicon import FOIL, Mention, mentions
 from .claims_names import Names
 from .claims_numbers import Number
+from .claims_things import things
 
 _LOCATIVE = re.compile(r"\b(?:at|in|on|within|from|into|around|by|near|inside|over|to|onto|is|comes from|through)"
                        r"(?: (?:the|its|words?|phrase|region|part|area|called|named|a|an|of|whole|entire))*\s*[“(]?\s*$")
-_GENERAL = frozenset("""evidence map maps picture image model network net method question score scores decision prediction
-class target group region regions part parts place places area areas share total sum rest majority bulk attribution mass
-explanation heatmap saliency relevance attention importance contribution contributions support opposition weight case belief
-side hand sign signs argument arguments answer whole end way one ones other others same case reason reasons source effect
-role extent degree order ranking list result results figure figures value values top fact look first second third input
-question's model's positive negative supporting opposing strongest most largest single main leading driver position other
-remaining following whole entire different small large strong weak clear handful logit logits probability opinion half
-confidence output outcome label category logic story conclusion summary overview note presence absence combination pair
-difference gap margin lead bit lot number percent percentage fraction runner-up dominant key primary final overall word words
-phrase token tokens sentence text document photo photograph scene view frame creature animal object subject background
-foreground more less least it what that which here attributions activations pixels cells focus certain counter-evidence
-network's model’s network’s very much about around roughly just only both each slight slightly good big bigger smaller larger
-one two three four five six seven eight nine ten
-""".split())
-_ADJECTIVES = frozenset("""positive negative supporting opposing strongest most largest single main leading other remaining
-following whole entire different small large strong weak clear top first second third same dominant key primary final overall
-good big bigger smaller larger slight slightly certain very important one two three four five""".split())
+_UNSIGNED = re.compile(r"\b(?:attribution|saliency|relevance|importance|attention|weight)\b")
 _WORTH = re.compile(r"\b(?:value|sums?|contribut\w+|adds|attribution|net|weight|importance|logits)\b")
-_NOUN = re.compile(r"\b(?:the|an?|its)(?= ((?:[a-z][a-z'’-]* ){0,2}[a-z][a-z'’-]*))")
-_STOP = frozenset(_FOLLOWS) | frozenset("evidence accounts carrying holding contributing supporting opposing when whose than "
-                                        "for against among our your we i you".split())
 
 
 class Reader:
@@ -48,7 +30,7 @@ class Reader:
     def sentence(self, text: str) -> list[Claim]:
         """The claims of one sentence, prepared as `claims.check_sentences` does."""
         found = [m for m in (self._resolved(m, text) for m in mentions(text)) if m is not None]
-        found = sorted([*found, *self._things(text, found)], key=lambda m: m.start)
+        found = sorted([*found, *things(text, found)], key=lambda m: m.start)
         out: list[Claim] = []
         self.sign = 0
         for clause in _clauses(found):
@@ -56,13 +38,15 @@ class Reader:
         out += self.facts.statements(text)
         left = [m for m in found if m.kind == "number" and not m.used and (m.value.share or not out)
                 and not self.facts.covers(text, m)]
-        return [*out, *(self.judge.unreadable(text if not out else text[m.start:m.end]) for m in left[:None if out else 1])]
+        if not out:
+            return [self.judge.unreadable(text)] if left else []
+        return [*out, *(self.judge.unreadable(text[m.start:m.end]) for m in left)]
 
     def _resolved(self, m: Mention, text: str) -> Mention | None:
         """References with the regions that they may mean; None for a place that this map does not have."""
         if m.kind == "unit":
-            regions = tuple(r for id in self.names.table[m.value] if (r := self.raw.unit(id)) is not None)
-            return Mention("ref", m.start, m.end, regions)
+            known = tuple(r for id in self.names.table[m.value] if (r := self.raw.unit(id)) is not None)
+            return Mention("ref", m.start, m.end, known)
         if m.kind == "thing":
             name = self.names.things[m.value] if m.value < len(self.names.things) else "?"
             asked = re.search(r"\b(?:for|than|class|over|as|why|against|question|versus|called|layer|towards?|predicts)\s*$",
@@ -72,28 +56,11 @@ class Reader:
             region = self.raw.unit(m.value)
             return Mention("ref", m.start, m.end, (region,) if region else m.value) if self.known else None
         if m.kind in ("place", "fieldrow"):
-            regions = tuple(r for name, system in m.value if (r := self.raw.place(name, system)) is not None)
+            regions = tuple(r for label, system in m.value if (r := self.raw.place(label, system)) is not None)
             if m.kind == "place" and any(r.id for r in regions):
                 regions = tuple(r for r in regions if r.id)  # a writer who knows units means the unit
             return Mention("ref", m.start, m.end, regions) if regions else None
         return m
-
-    def _things(self, text: str, found: Sequence[Mention]) -> Iterable[Mention]:
-        """Noun phrases that name something no unit is called."""
-        masked = list(text)
-        for m in found:
-            masked[m.start:m.end] = "\x00" * (m.end - m.start)
-        for m in _NOUN.finditer("".join(masked)):
-            words = m[1].split(" ")
-            cut = next((i for i, w in enumerate(words) if w in _STOP), len(words))
-            words = words[:cut]
-            while words and words[0] in _ADJECTIVES:
-                words = words[1:]
-            if not words or words[0] in _GENERAL:
-                continue
-            name = " ".join(words).removesuffix("'s").removesuffix("’s")
-            if name and name.split(" ")[-1] not in _GENERAL and not name.endswith(("tion", "ness", "ment")):
-                yield Mention("ref", m.start(1), m.start(1) + len(" ".join(words)), name)
 
 
 def _clauses(found: Sequence[Mention]) -> Iterable[list[Mention]]:
@@ -247,7 +214,8 @@ class _Clause:
             if not m.used and a:
                 self._pairs(m, a, self._joined(m), m.sign)
         for m in self._of("than"):
-            adjective = next((x for x in reversed(self.found) if x.kind in ("adjective", "ratio") and x.end <= m.start), None)
+            adjective = next((x for x in reversed(self.found)
+                              if x.kind in ("adjective", "ratio") and x.end <= m.start), None)
             b = self.after(m)
             if m.used or adjective is None or b is None:
                 continue
@@ -280,15 +248,16 @@ class _Clause:
                 self.out.append(self.judge.invented(self.words(m, other), str(strange.value), self.reader.known))
             else:
                 start = min(a.start, m.start) if a in self.refs else m.start
-                self.out.append(self.judge.compare(self.text[start:max(other.end, m.end)], a.value, [other.value], more, sign,
-                                                   ratio))
+                words = self.text[start:max(other.end, m.end)]
+                self.out.append(self.judge.compare(words, a.value, [other.value], more, sign, ratio))
 
     # -- numbers ----------------------------------------------------------------------------------------------------
 
     def _shares(self, numbers: list[Mention]) -> None:
         for m in numbers:
             ref = self.before(m) or self.after(m)
-            if ref and not m.value.share and not self._is_share(m) and _WORTH.search(self.text[max(0, m.start - 40):m.end + 15]):
+            near = self.text[max(0, m.start - 40):m.end + 15]
+            if ref and not m.value.share and not self._is_share(m) and _WORTH.search(near):
                 m.used = True
                 self._say(ref, "worth", m.value, self._signs_of(m, numbers), parts=[m])
         numbers = [m for m in numbers if not m.used and (m.value.share or self._is_share(m))]
@@ -301,7 +270,7 @@ class _Clause:
                 self.out.append(self.judge.area(self.words(m), [r.value for r in group], m.value))
                 m.used = True
         numbers = [m for m in numbers if not m.used]
-        if self._of("together") and len(numbers) == 1 and len(self.refs) > 1 or self._enumerated(numbers):
+        if (self._of("together") and len(numbers) == 1 and len(self.refs) > 1) or self._enumerated(numbers):
             self._joint(numbers[0], self.refs, numbers)
         elif self._of("respectively") and len(self.refs) >= len(numbers) > 1:
             for m, ref in zip(numbers, self.refs[-len(numbers):], strict=True):
@@ -328,12 +297,12 @@ class _Clause:
     def _general(self, m: Mention, numbers: Sequence[Mention], kind: str) -> bool:
         limit = min((n.start for n in numbers if n.start > m.start), default=len(self.text))
         far = 2 if kind == "area" else 25
-        return any(x.kind == "general" and x.value == kind and m.end <= x.start < min(limit, m.end + far) for x in self.found)
+        return any(x.kind == "general" and x.value == kind and m.end <= x.start < min(limit, m.end + far)
+                   for x in self.found)
 
     def _signs_of(self, m: Mention, numbers: Sequence[Mention]) -> tuple[int, ...]:
         sign = self.sign_at(m, numbers)
-        if self._general(m, numbers, "map") or re.search(r"\b(?:attribution|saliency|relevance|importance|attention|weight)\b",
-                                                         self.text[m.end:m.end + 40]):
+        if self._general(m, numbers, "map") or _UNSIGNED.search(self.text[m.end:m.end + 40]):
             return (sign, 0) if sign else (1, 0)
         return (sign or 1,)
 
@@ -342,7 +311,8 @@ class _Clause:
         if isinstance(ref.value, str):
             self.out.append(self.judge.invented(self.words(m, ref), ref.value, self.reader.known))
         else:
-            self.out.append(self.judge.share(self.words(m, ref), [ref.value], _as_share(m.value), self._signs_of(m, numbers)))
+            signs = self._signs_of(m, numbers)
+            self.out.append(self.judge.share(self.words(m, ref), [ref.value], _as_share(m.value), signs))
 
     def _joint(self, m: Mention, refs: Sequence[Mention], numbers: Sequence[Mention]) -> None:
         m.used = True
@@ -368,7 +338,7 @@ class _Clause:
         if prior and following:
             gap = self.text[m.end:following.start]
             leads = _LOCATIVE.search(gap) and not re.search(r",[^,]*$", gap)
-            ref = following if leads or prior.used and prior.end <= low else prior
+            ref: Mention | None = following if leads or (prior.used and prior.end <= low) else prior
         else:
             ref = prior or following
         if ref is not None:
@@ -398,7 +368,8 @@ class _Clause:
             mine = [s for s in strong if ref.end <= s.start < following] or [s for s in strong if s.start >= ref.end][:1] \
                 or [s for s in strong if s.end <= ref.start][-1:]
             if focus and (not mine or mine[0].value == "weak"):
-                self._say(ref, "prominent", mine[0].sign if mine else self.reader.sign, self._negated(focus[0]), parts=focus[:1])
+                sign = mine[0].sign if mine else self.reader.sign
+                self._say(ref, "prominent", sign, self._negated(focus[0]), parts=focus[:1])
             elif mine:
                 self._say(ref, "relation", self._net_sign(mine), self._negated(mine[0]), parts=mine[:1])
 
@@ -415,5 +386,3 @@ class _Clause:
 def _as_share(n: Number) -> Number:
     return n._replace(share=True)
 
-
-__all__ = ["TARGET", "Reader"]

@@ -35,7 +35,8 @@ def questions(world: Any, i: int) -> list[str]:
     name = world.labels[i]
     family = world.taxonomy.parent(name)
     sibling = next(s for s in world.taxonomy.members(family) if s != name)
-    return [f"why {name}", f"why {name} rather than {sibling}", f"why {family}", f"why {sibling}", f"why {sibling} rather than {name}"]
+    return [f"why {name}", f"why {name} rather than {sibling}", f"why {family}", f"why {sibling}",
+            f"why {sibling} rather than {name}"]
 
 
 def ask(words: str) -> sw.Question:
@@ -200,7 +201,8 @@ def sentence(t: Teller, wrong: str | None, held_out: bool) -> dict[str, Any]:
     score = float(t.e.score or 0.0)
     if wrong == "number" and kind == "FACTS":
         score += t.rng.choice([-1, 1]) * t.rng.uniform(0.8, 4)
-    shares = {k: t.percent(x) for k, x in numbers.items()} | {"score": f"{score:+.2f}" if t.rng.random() < .5 else f"{score:.1f}"}
+    written = f"{score:+.2f}" if t.rng.random() < 0.5 else f"{score:.1f}"
+    shares = {k: t.percent(x) for k, x in numbers.items()} | {"score": written}
     return {"text": t.fill(text, units, shares), "true": wrong is None, "kind": wrong or kind.lower(),
             "phrasing": f"{kind.lower()} {index}", "held_out": held_out}
 
@@ -218,7 +220,8 @@ def make(n: int = 480, seed: int = 0) -> list[dict[str, Any]]:
     for k in range(n):
         wrong = WRONG[k // 2 % 5] if k % 2 == 0 else None
         held_out = k % 3 == 2
-        key, kind, teller = rng.choice([u for u in usable if {"sign": "N", "order": "+"}.get(wrong or "", "A") in u[2].clear()])
+        needed = {"sign": "N", "order": "+"}.get(wrong or "", "A")
+        key, kind, teller = rng.choice([u for u in usable if needed in u[2].clear()])
         told = [sentence(teller, None, held_out) for _ in range(rng.randint(1, 3))]
         if wrong:
             told.insert(rng.randint(0, len(told)), sentence(teller, wrong, held_out))
