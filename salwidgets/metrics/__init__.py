@@ -11,11 +11,25 @@ from typing import Any
 
 #: the modules that register metrics; one line each
 _MODULES = (
+    "agreement_with_model",
+    "robustness",
+    "sanity",
     "curves",
+    "masked",
+    "rfxg",
+    "localisation",
+    "boxes",
+    "fixations",
+    "object_masks",
+    "rationales",
+    "complexity",
+    "truth",
 )
 _HOME = {
     "metrics": "registry", "metric": "registry", "MetricInfo": "registry", "MetricTable": "registry",
     "Runs": "perturb", "Curves": "curves", "scorecard": "table", "ScoreTable": "table", "load": "table_store",
+    "choose_threshold": "localisation", "ChosenThreshold": "localisation", "pooled_pxap": "localisation",
+    "randomise": "randomised", "Randomisation": "randomised",
 }
 _loaded = False
 

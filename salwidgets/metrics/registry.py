@@ -123,6 +123,8 @@ def _arguments(info: MetricInfo, args: tuple[Any, ...], params: dict[str, Any]) 
     for n in names:
         if n in params:
             given[n] = params.pop(n)
+    if given.get("model") is not None and "model" in names:
+        given["model"] = as_model(given["model"], info.name)
     for n in names:
         if given.get(n) is None:
             what = "the explanations" if n == "explanations" else NEEDS[n]
@@ -133,8 +135,6 @@ def _arguments(info: MetricInfo, args: tuple[Any, ...], params: dict[str, Any]) 
                           f"{', '.join(info.parameters) or 'none'}.")
     es, one = explanation_list(given["explanations"])
     given["explanations"] = es
-    if "model" in given:
-        given["model"] = as_model(given["model"], info.name)
     for n in names:
         if n not in ("model", "explanations", "world"):
             given[n] = one_each(given[n], len(es), n)
