@@ -17,6 +17,7 @@ _MODULES = (
     "curves",
     "masked",
     "rfxg",
+    "pic",
     "localisation",
     "boxes",
     "fixations",

@@ -44,7 +44,14 @@ class Curves:
     @property
     def mean(self) -> np.ndarray:
         """The mean curve, `[S]`; rows that are NaN are left out."""
-        return np.asarray(np.nanmean(self.y, 0)) if len(self.y) else np.full(len(self.x), np.nan)
+        fine = self.y[np.isfinite(self.y).all(1)]
+        return fine.mean(0) if len(fine) else np.full(len(self.x), np.nan)
+
+    @property
+    def median(self) -> np.ndarray:
+        """The median curve, `[S]`; rows that are NaN are left out."""
+        fine = self.y[np.isfinite(self.y).all(1)]
+        return np.asarray(np.median(fine, 0)) if len(fine) else np.full(len(self.x), np.nan)
 
     def interval(self, level: float = 0.95, seed: int = 0) -> tuple[np.ndarray, np.ndarray] | None:
         """Percentile bootstrap interval of the mean curve over images: (low `[S]`, high `[S]`); None for one image."""

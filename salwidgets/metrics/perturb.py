@@ -80,6 +80,7 @@ class Runs:
         self._ranked: dict[Key, Ranked] = {}
         self._logits: dict[Key, Tensor] = {}
         self._fills: dict[Any, Fill] = {}
+        self.shared: dict[Any, Any] = {}  # what metrics made besides, for each other
 
     # -- what is asked ---------------------------------------------------------------------------------------
 
