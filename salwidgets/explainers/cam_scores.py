@@ -57,7 +57,8 @@ class ScoreCam(Cam):
         with torch.no_grad():
             for part in torch.arange(a.shape[0] * a.shape[1], device=x.device).split(self.params["batch_size"]):
                 n, k = part // a.shape[1], part % a.shape[1]
-                found.append(job.model.forward(x[n] * channel_masks(a[n, k], x.shape[-2:]).to(x.dtype), job.task))
+                seen = x[n] if len(x) > 1 else x
+                found.append(job.model.forward(seen * channel_masks(a[n, k], x.shape[-2:]).to(x.dtype), job.task))
                 job.progress.step(len(part))
         evidence.scores = torch.cat(found).unflatten(0, tuple(a.shape[:2]))
         return evidence
@@ -67,7 +68,7 @@ def channel_masks(maps: Tensor, size: Sequence[int]) -> Tensor:
     """Maps `[B, h, w]` upsampled to ``size`` and scaled to [0, 1], `[B, 1, H, W]`; a constant map is 0."""
     up = torch.nn.functional.interpolate(maps[:, None], size=tuple(size), mode="bilinear", align_corners=True)
     low, high = up.amin((-2, -1), keepdim=True), up.amax((-2, -1), keepdim=True)
-    return (up - low) / (high - low + 1e-8)
+    return up.sub_(low).div_(high.sub_(low).add_(1e-8))
 
 
 class AblationEvidence(CamEvidence):

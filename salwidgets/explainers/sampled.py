@@ -77,12 +77,14 @@ class SampledEvidence(PathEvidence):
         pairs = torch.cartesian_prod(torch.arange(points.copies), torch.arange(len(self.x))).to(self.x.device)
         for part in pairs.split(self.params["batch_size"]):
             j, i = part[:, 0], part[:, 1]
-            each: Tensor | float = 0.0
+            each: Tensor | None = None
             for k in range(points.nodes):
                 at, factor = points.draw(j, i, k)
-                each = each + self._gradient(at, i, columns, weights) * factor
+                g = self._gradient(at, i, columns, weights)
+                g = g.mul_(factor) if isinstance(factor, Tensor) or factor != 1.0 else g
+                each = g if each is None else each.add_(g)
                 bar.step(len(part))
-            assert isinstance(each, Tensor)
+            assert each is not None
             total.index_add_(1, i, each.to(dtype))
             if squares is not None:
                 squares.index_add_(1, i, each.to(dtype).square())
