@@ -23,7 +23,8 @@ import torch
 from benchmarks.measure import Row, own_clock, table
 from benchmarks.store import Store
 
-GROUPS = ("light", "cam", "family", "passes", "peers", "until", "rise", "regions", "masks", "widgets")
+GROUPS = ("light", "cam", "family", "passes", "peers", "until", "rise", "regions", "masks", "lrp",
+          "words_speed", "widgets")
 LONG = ("until",)
 ON_GPU = ("cam", "passes")
 

@@ -49,6 +49,12 @@ class Setting:
 SETTINGS: dict[str, Setting] = {
     "rise": Setting({"n_masks": 2000}),
     "occlusion": Setting({"window": 12, "stride": 4}),
+    "xrai": Setting({"steps": 25}, 24),
+    "xrai, fast": Setting({"steps": 25, "fast": True}, 24, "xrai"),
+    "kernel-shap": Setting({}, 24),
+    "regional": Setting({}, 12),
+    "fido": Setting({}, 12),
+    "meaningful-perturbation": Setting({}, 12),
 }
 
 
