@@ -28,7 +28,7 @@ _MODULES = (
 )
 _HOME = {
     "metrics": "registry", "metric": "registry", "MetricInfo": "registry", "MetricTable": "registry",
-    "Runs": "perturb", "Curves": "curves", "scorecard": "table", "ScoreTable": "table", "load": "table_store",
+    "Runs": "perturb", "Curves": "curves", "scorecard": "table", "ScoreTable": "score_table", "load": "table_store",
     "choose_threshold": "localisation", "ChosenThreshold": "localisation", "pooled_pxap": "localisation",
     "randomise": "randomised", "Randomisation": "randomised",
 }

@@ -75,6 +75,7 @@ def metric(*, family: str, better: str, cannot: str, source: str, needs: tuple[s
            questions: str = "any", curves: Callable[..., Any] | None = None) -> Callable[[Callable[..., Any]], Metric]:
     """Function decorator: put a metric into the registry with its facts (see `MetricInfo`), and check its calls.
 
+    ``curves``: what ``.curves(...)`` calls; takes the same and returns `Curves`, whose ``area`` is the metric.
     The function below takes, in this order and as far as its ``needs`` say: the `Model`; a list of explanations; one list
     per truth (masks, fixations …) as long as the explanations; the world. It returns float64 `[n]`. Callers may give one
     explanation and get a float, a bare torch module for the model, and one truth for all explanations.
