@@ -21,8 +21,10 @@ A claim is false only if no common reading of its words makes it true. The toler
 | "twice as much"; "2.3 times" | within a fifth; within 2 % or the last digit |
 | "as much as" | within 2 points, or a tenth |
 | "supports", "opposes" | the signed sum there has that sign, or the other sign has less than twice its mass |
+| "nothing speaks for", "no negative evidence" | at less than 1 % of the map |
+| "plays no role", "ignores" | at 10 % or less |
 | "focuses on", "mainly" | among the first three, with 30 % of the strongest one's mass |
-| "no region stands out" | no unit holds more than a third and three times its area's share |
+| "no region stands out" | no unit holds more than a third and twice its area's share |
 
 What the words mean: "top left" is the ninth of the picture; "the left half", "the left third" are just that; "left side",
 "on the left" may be the ninth, the third or the half. Shares are of the positive mass, or of the negative where a word
@@ -76,18 +78,20 @@ def check_sentences(sentences: Sequence[str], explanation: Explanation,
     out: list[Claim] = []
     for i, sentence in enumerate(sentences):
         found = []
+        judge.sentence = i
         hidden = names.hide(str(sentence))
         for part in _ENDS.split(hidden):
             low = (part.lower() if len(part.lower()) == len(part) else part).replace("center", "centre").replace("’", "'")
             found += [_shown(c, part, low, names) for c in reader.sentence(low)] if part.strip() else []
         found += _structured(sentence, found, judge, units)
-        out += [replace(c, sentence=i) for c in found]
+        out += found
     return out
 
 
 def _shown(c: Claim, part: str, low: str, names: Names) -> Claim:
     at = low.find(c.text)
-    return replace(c, text=names.show(part[at:at + len(c.text)] if at >= 0 else c.text).strip())
+    text = names.show(part[at:at + len(c.text)] if at >= 0 else c.text).strip()
+    return c if text == c.text else replace(c, text=text)
 
 
 def _structured(sentence: str, found: Sequence[Claim], judge: Judge, units: Sequence[Unit] | None) -> list[Claim]:

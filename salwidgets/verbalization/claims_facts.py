@@ -22,6 +22,7 @@ _CELLS = re.compile(r"\b(?P<cells>\d+(?:\s?[×x]\s?\d+)*) cells\b")
 _STANDS = re.compile(r"\b(?:stands for|consists of|has|contains|holds) (?P<n>\w+) (?:classes|members)\b")
 _BLIND = re.compile(r"\bclass[- ]blind\b|\bsame map (?:whatever|for (?:every|any|all))")
 _BROKEN = re.compile(r"\bnot finite\b|\bnan\b|\bnon-finite\b")
+_ANY = re.compile(r"predict|class|choice|recogni|says|answer|choose|label|score|cells|members|blind|same map|finite|nan\b")
 
 
 class Facts:
@@ -64,7 +65,9 @@ class Facts:
 
     def statements(self, text: str) -> list[Claim]:
         """Facts without a number: what is predicted, which side scores higher, how many cells and members."""
-        e, judge, out = self.e, self.judge, []
+        if not _ANY.search(text):
+            return []
+        e, judge, out = self.e, self.judge, list[Claim]()
         for m in _PREDICTS.finditer(text):
             said = m["a"] or m["b"] or m["c"]
             if e.prediction is None or said in ("the", "a", "an", "not", "based", "about", "for", "with"):

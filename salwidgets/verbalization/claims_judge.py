@@ -11,7 +11,9 @@ from .claims_numbers import Number
 TIE = 0.0101     # shares that differ by no more are printed alike, so either order is true
 BALANCED = 0.5   # a region whose weaker sign has this part of the stronger's mass may be called either
 PROMINENT = 0.3  # what "focuses on" a region asks for: this part of the strongest one's mass, and place 1 to 3
-DIFFUSE = 1 / 3  # "no region stands out" is false if one unit holds more than this and three times its area
+NOTHING = 0.01   # "nothing speaks for it" allows what would be written "less than 1 %" of the map
+ABSENT = 0.1     # "plays no role", "ignores" allow so much
+DIFFUSE = 1 / 3  # "no region stands out" is false if one unit holds more than this and twice its area
 
 
 @dataclass(frozen=True)
@@ -57,12 +59,13 @@ class Judge:
 
     def __init__(self, raw: RawMap):
         self.raw = raw
+        self.sentence = 0  # the index that claims are given
 
     def _claim(self, text: str, sign: int, r: Region | None, value: float, evidence: float, true: bool | None, kind: str,
                figure: str, place: str | None = None) -> Claim:
         verdict = "not checkable" if true is None else "supported" if true else "contradicted"
         return Claim(text, relation_of(sign), place or (r.name if r else None), value, evidence, verdict, kind,
-                     r.id if r else None, 0, figure)
+                     r.id if r else None, self.sentence, figure)
 
     # -- shares ------------------------------------------------------------------------------------------------
 
@@ -178,6 +181,13 @@ class Judge:
         return self._claim(text, side, r, NAN, x, true(r, side) != negated, "place",
                            f"the {r.name} holds {percent(x)} of the {_SIDE[side]}")
 
+    def absent(self, text: str, readings: Readings, sign: int, negated: bool = False) -> Claim:
+        """That a region hardly matters."""
+        r = min(readings, key=lambda r: self.raw.share([r], sign))
+        x = self.raw.share([r], sign)
+        return self._claim(text, sign, r, 0.0, x, (x <= ABSENT) != negated, "place",
+                           f"the {r.name} holds {percent(x)} of the {_SIDE[sign]}")
+
     # -- the whole map -------------------------------------------------------------------------------------------
 
     def nothing(self, text: str, sign: int) -> Claim:
@@ -185,7 +195,8 @@ class Judge:
         x = self.raw.total(sign)
         total = self.raw.total(0)
         share = x / total if total > 0 else 0.0
-        return self._claim(text, sign, None, 0.0, x * self.raw.scale, x == 0, "statement",
+        return self._claim(text, sign, None, 0.0, x * self.raw.scale, x == 0 or (sign != 0 and share < NOTHING),
+                           "statement",
                            f"{_SIDE[sign]} makes up {percent(share)} of the map")
 
     def diffuse(self, text: str, sign: int) -> Claim:
@@ -198,7 +209,7 @@ class Judge:
             return self._claim(text, side, None, NAN, NAN, None, "statement", "no units are known")
         r = max(rivals, key=lambda r: self.raw.share([r], side))
         x = self.raw.share([r], side)
-        out = x > DIFFUSE and x > 3 * self.raw.area(r) and self.raw.relation_margin(r, side) > 0
+        out = x > DIFFUSE and x > 2 * self.raw.area(r) and self.raw.relation_margin(r, side) > 0
         return self._claim(text, side, None, DIFFUSE, x, not out, "statement",
                            f"the strongest, the {r.name}, holds {percent(x)} of the {_SIDE[side]}")
 

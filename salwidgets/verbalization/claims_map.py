@@ -106,7 +106,7 @@ class RawMap:
             for r in regions[1:]:
                 cells = np.minimum(cells + self.cells(r), 1)  # parts of one cell lie beside each other
             up, down = (float(x) for x in self._single @ cells)
-        return (up if sign > 0 else down if sign < 0 else up + down) / total
+        return min((up if sign > 0 else down if sign < 0 else up + down) / total, 1.0)  # but for rounding
 
     def value(self, r: Region) -> float:
         """Signed sum inside, in the map's own units."""

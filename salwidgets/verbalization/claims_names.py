@@ -17,16 +17,18 @@ from .claims_map import NINTHS
 if TYPE_CHECKING:
     from .brief import Unit
 
+_HIDDEN = re.compile("[\ue000-\uf8ff]")
 _NTH = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
 _QUOTED = re.compile(r"“([^”\n]*)”|\"([^\"\n]*)\"|«([^»\n]*)»|„([^“”\n]*)[“”]|(?<!\w)‘([^’\n]*)’(?!\w)|"
                      r"(?<!\w)'([^'\n]*)'(?!\w)"
                      r"|`([^`\n]*)`")
+_ORDINAL = re.compile(rf"\b({'|'.join(_NTH)}) (?:(?:word|phrase|token) )?[“\"‘']([^”\"’'\n]*)[”\"’']", re.IGNORECASE)
 _OBJECT = r"(?<=\bfor )|(?<=\bagainst )|(?<=\bthan )|(?<=\btowards )|(?<=\btoward )|(?<=\bclass )|(?<=\bpredicts )|" \
           r"(?<=\bof )|(?<=\bto )|(?<=\bas )|(?<=\bscores )|(?<=\bgives )"
 _MAY_FOLLOW = r"(?:^|[\s(,:;“]|-)$"
 _ARTICLE = re.compile(r"(?:\b(?:the|an?|its|their|this|that|and|or|than|by|of|in|on|at|from|with|then|to|both|"
                       r"for)\s+(?:\w+ly )?|"
-                      r"[,:;(“]\s*|^\s*)$", re.IGNORECASE)
+                      r"[,:;(“]\s*|(?:^|\n)\s*)$", re.IGNORECASE)
 _NO_CLAUSE = re.compile(r"[.!?;:\n]")
 
 
@@ -70,7 +72,9 @@ class Names:
         for name, char in self.classes:
             if name.casefold() in text.casefold():
                 text = self._class(text, name, char)
-        text = _QUOTED.sub(lambda m: self._quoted(m, text), text)
+        if self.nth:
+            text = _ORDINAL.sub(self._numbered, text)
+        text = _QUOTED.sub(self._quoted, text)
         if self.words:
             text = re.sub(r"\b(?:word|token|term|phrase|expression) (\w+)", self._word, text, flags=re.IGNORECASE)
         if self.unquoted is not None:
@@ -79,7 +83,7 @@ class Names:
 
     def show(self, text: str) -> str:
         """Characters back to names."""
-        return "".join(self._back(c) for c in text)
+        return _HIDDEN.sub(lambda m: self._back(m[0]), text)
 
     def _back(self, c: str) -> str:
         if c in self.shown:
@@ -92,16 +96,17 @@ class Names:
         literal = re.escape(name)
         text = re.sub(rf"[“\"«‘'„`]{literal}[”\"»’'“`]", char, text, flags=re.IGNORECASE)
         clean = not mentions(name.lower()) and not _NO_CLAUSE.search(name) and _key(name) not in self.labels
+        if not re.search(r"\w", name):
+            return text
         before = r"(?<!\w)" if clean else f"(?:{_OBJECT})"
         return re.sub(rf"{before}(?:the (?=\w))?{literal}(?!\w)", char, text, flags=re.IGNORECASE)
 
-    def _quoted(self, m: re.Match[str], text: str) -> str:
+    def _numbered(self, m: re.Match[str]) -> str:
+        return self.nth.get((_key(m[2]), _NTH.index(m[1].lower()) + 1), m[0])
+
+    def _quoted(self, m: re.Match[str]) -> str:
         inner = next(g for g in m.groups() if g is not None).strip()
         label = _key(inner)
-        before = text[max(0, m.start() - 24):m.start()].lower()
-        nth = re.search(rf"\b({'|'.join(_NTH)}) (?:\w+ )?$", before)
-        if nth and (label, _NTH.index(nth[1]) + 1) in self.nth:
-            return self.nth[label, _NTH.index(nth[1]) + 1] + " "
         if label in self.labels:
             return self.labels[label]
         if label.replace("center", "centre") in NINTHS or f"“{label}”" in self.labels:
@@ -155,6 +160,7 @@ def _classes(e: Explanation) -> tuple[list[tuple[str, str]], frozenset[str]]:
         short = " ".join(name.replace("“", "‘").replace("”", "’").split())
         for variant in (short, short[:79].rstrip() + "…" if len(short) > 80 else short):
             found.setdefault(variant, char)
+    found.pop("", None)
     predicted = str(e.prediction[0]) if e.prediction else ""
     same = frozenset({predicted.lower(), found.get(predicted, "")}) - {""}
     return sorted(found.items(), key=lambda x: -len(x[0])), same

@@ -29,8 +29,8 @@ class Reader:
 
     def sentence(self, text: str) -> list[Claim]:
         """The claims of one sentence, prepared as `claims.check_sentences` does."""
-        found = [m for m in (self._resolved(m, text) for m in mentions(text)) if m is not None]
-        found = sorted([*found, *things(text, found)], key=lambda m: m.start)
+        known = [m for m in (self._resolved(m, text) for m in mentions(text)) if m is not None]
+        found = sorted([*known, *things(text, known)], key=lambda m: m.start)
         out: list[Claim] = []
         self.sign = 0
         for clause in _clauses(found):
@@ -167,7 +167,7 @@ class _Clause:
             self.out.append(getattr(self.judge, make)(text, ref.value, *args))
 
     def _negated(self, m: Mention) -> bool:
-        return any(n.end <= m.start and m.start - n.end <= 12 for n in self._of("not"))
+        return any(n.end <= m.start and (m.start - n.end <= 12 or self.words(n) == "neither") for n in self._of("not"))
 
     def _ranks(self) -> None:
         ranks = self._of("rank")
@@ -211,8 +211,9 @@ class _Clause:
         ratios = self._of("ratio")
         for m in self._of("compare"):
             a = self.before(m) or next(iter(self.reader.last), None)
+            ratio = next((r for r in ratios if 0 <= m.start - r.end <= 1), None)
             if not m.used and a:
-                self._pairs(m, a, self._joined(m), m.sign)
+                self._pairs(m, a, self._joined(m), m.sign, ratio.value if ratio else None)
         for m in self._of("than"):
             adjective = next((x for x in reversed(self.found)
                               if x.kind in ("adjective", "ratio") and x.end <= m.start), None)
@@ -325,11 +326,16 @@ class _Clause:
             groups: list[Readings] = [r.value for r in refs]
             self.out.append(self.judge.share(self.words(m), groups, _as_share(m.value), self._signs_of(m, numbers)))
 
+    def _repeats(self, m: Mention, n: Mention) -> bool:
+        """"A quarter of the support (27 %)": the same number again, in brackets."""
+        return self.text[n.start - 1] == "(" and not self.between(m.end, n.start, "ref") and m.value.share
+
     def _bind(self, m: Mention, numbers: Sequence[Mention]) -> None:
         """The region whose share a number is: the next if a word of place leads to it, else the one before."""
         index = numbers.index(m)
         low = numbers[index - 1].end if index else -1
-        high = numbers[index + 1].start if index + 1 < len(numbers) else len(self.text)
+        later = [n.start for n in numbers[index + 1:] if not self._repeats(m, n)]
+        high = later[0] if later else len(self.text)
         prior, following = self.before(m), self.after(m)
         if following and (following.start >= high or self.between(m.end, following.start, "than", "compare", "versus")):
             following = None
@@ -363,6 +369,12 @@ class _Clause:
         strong = [s for s in self.signs if s.value != "weak"] or self.signs
         focus = [m for m in self._of("general") if m.value == "focus"]
         free = [r for r in self.refs if not r.used]
+        for m in self._of("absent"):
+            ref = self.before(m, free) or self.after(m, free)
+            if ref:
+                self._say(ref, "absent", self.sign_at(m, ()), self._negated(m), parts=[m])
+        late = strong[0].start if strong and any(not isinstance(r.value, str) for r in self.refs) else len(self.text)
+        free = [r for r in free if not r.used and not (isinstance(r.value, str) and r.start > late)]
         for i, ref in enumerate(free):
             following = free[i + 1].start if i + 1 < len(free) else len(self.text)
             mine = [s for s in strong if ref.end <= s.start < following] or [s for s in strong if s.start >= ref.end][:1] \

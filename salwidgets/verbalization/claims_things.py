@@ -31,7 +31,8 @@ entire different small large strong weak clear top first second third same domin
 bigger smaller larger slight slightly certain very important one two three four five
 """
 _STOP_WORDS = """
-evidence accounts carrying holding contributing supporting opposing when whose than for against among our your we i you
+evidence accounts carrying holding contributing supporting opposing when whose than for against among
+towards toward balance scales our your we i you
 """
 _GENERAL = frozenset(_GENERAL_WORDS.split())
 _ADJECTIVES = frozenset(_ADJECTIVE_WORDS.split())
