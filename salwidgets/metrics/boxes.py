@@ -100,27 +100,36 @@ def component_boxes(level: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarr
 
     parent = max_tree(level.astype(np.int32), connectivity=2)[0].ravel()
     flat = level.ravel()
-    nodes = np.flatnonzero((flat[parent] != flat) | (parent == np.arange(len(flat))))
-    place = np.zeros(len(flat), np.int64)
-    place[nodes] = np.arange(len(nodes))
-    own = place[np.where(np.isin(np.arange(len(flat)), nodes), np.arange(len(flat)), parent)]
-    y, x = np.divmod(np.arange(len(flat)), level.shape[1])
+    every = np.arange(len(flat))
+    is_node = (flat[parent] != flat) | (parent == every)
+    nodes = np.flatnonzero(is_node)
+    place = np.cumsum(is_node) - 1
+    own = place[np.where(is_node, every, parent)]
+    y, x = np.divmod(every, level.shape[1])
     size = np.bincount(own, minlength=len(nodes))
-    low = np.full((len(nodes), 2), max(level.shape))
-    high = np.full((len(nodes), 2), -1)
+    corners = np.concatenate([np.full((2, len(nodes)), max(level.shape)), np.full((2, len(nodes)), -1)])
     for axis, at in enumerate((x, y)):
-        np.minimum.at(low[:, axis], own, at)
-        np.maximum.at(high[:, axis], own, at)
+        np.minimum.at(corners[axis], own, at)
+        np.maximum.at(corners[axis + 2], own, at)
     up, height = place[parent[nodes]], flat[nodes]
-    order = np.argsort(-height, kind="stable")
-    for group in np.split(order, np.flatnonzero(np.diff(height[order])) + 1):  # children before parents
-        group = group[up[group] != group]
-        np.add.at(size, up[group], size[group])
-        np.minimum.at(low, up[group], low[group])
-        np.maximum.at(high, up[group], high[group])
+    _hand_up(np.argsort(-height, kind="stable"), up, size, corners)
     first = np.where(up == np.arange(len(nodes)), 0, height[up])
     kept = first < height
-    return np.concatenate([low, high], 1)[kept], size[kept], first[kept], height[kept]
+    return corners.T[kept], size[kept], first[kept], height[kept]
+
+
+def _hand_up(order: np.ndarray, up: np.ndarray, size: np.ndarray, corners: np.ndarray) -> None:
+    """Add every node's size and box `[4, N]` to its parent's, in place; ``order`` has children before parents.
+
+    Plain lists: each node waits for its children, and most levels have few nodes, so arrays per level are slower.
+    """
+    n, (x0, y0, x1, y1) = size.tolist(), corners.tolist()
+    for k, p in zip(order.tolist(), up[order].tolist(), strict=True):
+        if k != p:
+            n[p] += n[k]
+            x0[p], y0[p] = min(x0[p], x0[k]), min(y0[p], y0[k])
+            x1[p], y1[p] = max(x1[p], x1[k]), max(y1[p], y1[k])
+    size[:], corners[:] = n, (x0, y0, x1, y1)
 
 
 def iou_by_threshold(i: int, e: Explanation, given: Any, grid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
