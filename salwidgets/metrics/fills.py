@@ -50,7 +50,7 @@ def make_fill(model: Model, fill: Any, seed: int = 0) -> Fill:
         return Fill(fill, lambda x: _still(model, x, fill, seed))
     if callable(fill):
         return Fill(("painter", id(fill)), _mean, fill)
-    if isinstance(fill, (int, float, np.ndarray, Tensor)) and not isinstance(fill, bool):
+    if isinstance(fill, (int, float, np.ndarray, np.number, Tensor)) and not isinstance(fill, bool):
         given = torch.as_tensor(fill).detach().cpu().float()
         key = hashlib.blake2b(given.numpy().tobytes() + str(list(given.shape)).encode(), digest_size=16).digest()
         return Fill(("array", key), lambda x: _spread(given, x))

@@ -79,7 +79,7 @@ class Runs:
         self._found: dict[int, tuple[Any, Any, int, np.ndarray | None]] = {}
         self._ranked: dict[Key, Ranked] = {}
         self._logits: dict[Key, Tensor] = {}
-        self._fills: dict[Any, Fill] = {}
+        self._fills: dict[Any, tuple[Fill, Any]] = {}  # with what was given, so that its id stays its own
         self.shared: dict[Any, Any] = {}  # what metrics made besides, for each other
 
     # -- what is asked ---------------------------------------------------------------------------------------
@@ -202,8 +202,8 @@ class Runs:
     def _fill(self, fill: Any) -> Fill:
         key: Any = fill if isinstance(fill, str) else id(fill)
         if key not in self._fills:
-            self._fills[key] = make_fill(self.model, fill, self.seed)
-        return self._fills[key]
+            self._fills[key] = (make_fill(self.model, fill, self.seed), fill)
+        return self._fills[key][0]
 
     def _key(self, r: Ranked, count: int, fill: Fill, order: str, task: Task | None) -> Key:
         sha = self._inputs[r.input].sha

@@ -97,7 +97,7 @@ def _wanted(metrics: Any, model: Model | None, world: Any, truths: Mapping[str, 
         m = get(item[0] if named else item)
         own = dict(params.get(m.info.name, {})) | (dict(item[1]) if named else {})
         label = m.info.name
-        if label in [w[1] for w in out]:
+        if own and label in [w[1] for w in out]:
             label += f" ({', '.join(f'{k}={v}' for k, v in own.items())})"
         if label in [w[1] for w in out]:
             raise MethodError(f"the metric {label!r} is asked for twice with the same parameters.")

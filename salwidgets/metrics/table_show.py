@@ -58,8 +58,8 @@ def to_html(table: ScoreTable) -> str:
                     for c in table.columns)
     notes = "".join(f"<li>{escape(n)}</li>" for n in table.notes)
     sized = len({r.sha256 for r in table.rows})
-    said = (f"Means over {sized} image{'s'[:sized != 1]}; in brackets 95 % bootstrap intervals over images; bold: the best mean "
-            "of its kind of question, which may be chance where intervals overlap.")
+    said = (f"Means over {sized} image{'s'[:sized != 1]}; in brackets 95 % bootstrap intervals over images; bold: the best "
+            "mean of its kind of question, which may be chance where intervals overlap.")
     return (f"<div><table><thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table><p>{said}</p>"
             + (f"<ul>{notes}</ul>" if notes else "")
             + f"<table><thead><tr><th {left}>metric</th><th {left}>better</th><th {left}>range</th>"
