@@ -14,6 +14,7 @@ _MODULES = (
     "agreement_with_model",
     "robustness",
     "sanity",
+    "retrain",
     "curves",
     "masked",
     "rfxg",
@@ -30,7 +31,8 @@ _HOME = {
     "metrics": "registry", "metric": "registry", "MetricInfo": "registry", "MetricTable": "registry",
     "Runs": "perturb", "Curves": "curves", "scorecard": "table", "ScoreTable": "score_table", "load": "table_store",
     "choose_threshold": "localisation", "ChosenThreshold": "localisation", "pooled_pxap": "localisation",
-    "randomise": "randomised", "Randomisation": "randomised",
+    "randomise": "randomised", "Randomisation": "randomised", "rewritten": "sanity",
+    "retraining": "retrain", "Retraining": "retrain",
 }
 _loaded = False
 

@@ -50,7 +50,8 @@ def ways(explanations: Sequence[Explanation], metric: str) -> list[Way]:
         for k, v in params.items():
             if isinstance(v, str) and v.startswith(("array [", "<", "{")):
                 raise MethodError(f"{metric} has to make explanation {i} again, and its parameter {k} was given as an "
-                                  f"object ({v}), which an explanation does not keep. Use a setting of {e.method} that has a name.")
+                                  f"object ({v}), which an explanation does not keep. Use a setting of {e.method} "
+                                  "that has a name.")
         key = json.dumps([e.method, params], sort_keys=True, default=str)
         found.setdefault(key, Way(e.method, params, [])).index.append(i)
     return list(found.values())
