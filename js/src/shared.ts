@@ -10,6 +10,7 @@ const ASPECTS = {
   highlight: "selection",
   scale: "scale",
   threshold: "scale",
+  question: "question",
 } as const;
 
 export type Trait = keyof typeof ASPECTS;
@@ -25,17 +26,23 @@ export function same(a: unknown, b: unknown): boolean {
   return a === b || JSON.stringify(a ?? null) === JSON.stringify(b ?? null);
 }
 
+function refsOf(model: Model): Record<string, string> {
+  return model.get("links") as Record<string, string>;
+}
+
 /** Follow the links that `model` names in its trait `links` ({aspect: reference}). */
 export async function connect(model: Model, host: Host, signal: AbortSignal): Promise<Shared> {
   const callbacks = new Map<Trait, (() => void)[]>();
-  const traits = Object.keys(ASPECTS) as Trait[];
+  // A view that cannot ask has no link for the question.
+  const had = () => (Object.keys(ASPECTS) as Trait[]).filter((trait) => refsOf(model)[ASPECTS[trait]]);
   let bound = new Map<Trait, Model>();
   let unbind: () => void = () => {};
 
   const emit = (trait: Trait) => callbacks.get(trait)?.forEach((callback) => callback());
   const bind = async () => {
-    const refs = model.get("links") as Record<string, string>;
-    const found = await Promise.all(traits.map((trait) => host.getModel(refs[ASPECTS[trait]] ?? "")));
+    const refs = refsOf(model);
+    const traits = had();
+    const found = await Promise.all(traits.map((trait) => host.getModel(refs[ASPECTS[trait]] as string)));
     if (signal.aborted) return;
     unbind();
     bound = new Map(traits.map((trait, i) => [trait, found[i] as Model]));
@@ -46,7 +53,7 @@ export async function connect(model: Model, host: Host, signal: AbortSignal): Pr
     });
     unbind = () => undo.forEach((off) => off());
   };
-  const rebind = () => void bind().then(() => signal.aborted || traits.forEach(emit));
+  const rebind = () => void bind().then(() => signal.aborted || had().forEach(emit));
 
   await bind();
   model.on("change:links", rebind);

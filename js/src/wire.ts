@@ -40,3 +40,13 @@ export function uint8(packed: unknown): Unpacked<Uint8Array> {
   const { bytes, shape } = checked(packed, "uint8", 1);
   return { data: bytes, shape };
 }
+
+export function uint16(packed: unknown): Unpacked<Uint16Array> {
+  const { bytes, shape } = checked(packed, "uint16", 2);
+  return { data: new Uint16Array(bytes.slice().buffer), shape };
+}
+
+export function uint32(packed: unknown): Unpacked<Uint32Array> {
+  const { bytes, shape } = checked(packed, "uint32", 4);
+  return { data: new Uint32Array(bytes.slice().buffer), shape };
+}

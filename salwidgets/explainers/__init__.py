@@ -26,6 +26,7 @@ from . import (  # noqa: F401  (each registers its methods)
     xrai,
 )
 from .api import explain, prepare
+from .depth import through_layers
 from .registry import MethodInfo, methods
 
-__all__ = ["MethodInfo", "explain", "methods", "prepare"]
+__all__ = ["MethodInfo", "explain", "methods", "prepare", "through_layers"]

@@ -6,7 +6,7 @@ import base64
 import io
 import uuid
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import anywidget
 import numpy as np
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ..errors import InputError
 from ..regions import Share, mask_of, share_of
 from ..scale import Scale
-from .link import ASPECTS, Link
+from .link import ASPECTS, SHARED, Link
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -34,6 +34,10 @@ class View(anywidget.AnyWidget):
     cursor: ``{"row", "col", "pinned"}`` in image pixels, or None.
     selection: ``{"kind": "box", "box": [row0, column0, row1, column1], "source": id}`` in image pixels, or None.
     """
+
+    #: what this view can share; ``asks``: linking it shares the question too
+    aspects: ClassVar[tuple[str, ...]] = SHARED
+    asks: ClassVar[bool] = False
 
     _esm = STATIC / "widget.js"
     _css = STATIC / "widget.css"
@@ -54,7 +58,8 @@ class View(anywidget.AnyWidget):
         self._image = image
         self._ties: dict[str, Any] = {}
         shared = link or Link(scale)
-        super().__init__(links=dict.fromkeys(ASPECTS, shared), source=uuid.uuid4().hex[:12], **traits)
+        has = ASPECTS if "question" in self.aspects else SHARED
+        super().__init__(links=dict.fromkeys(has, shared), source=uuid.uuid4().hex[:12], **traits)
         self._tie()
 
     # -- sharing ---------------------------------------------------------------------------------------------
@@ -71,6 +76,10 @@ class View(anywidget.AnyWidget):
         self._ties = {a: traitlets.link((self.links[a], a), (self, own)) for a, own in mirrored.items()}
         for shared in self.links.values():
             shared.views.add(self)
+
+    def asked(self) -> dict[str, str] | None:
+        """The question as `Link.question` holds it; None for views that do not share theirs."""
+        return None
 
     @property
     def scale(self) -> Scale:

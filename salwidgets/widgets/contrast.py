@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ..captions import caption
 from ..errors import InputError, QuestionError
 from ..scale import Scale
-from .base import View
+from .asking import Asking
 from .link import Link
 from .nodes import Node, Nodes
 from .pairs import Pair, mix_title, pair_of
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ..evidence import Basis, Evidence
 
 
-class Contrast(View):
+class Contrast(Asking):
     """Asks "why target rather than foil?" of one input, for any two classes or groups, with no kernel.
 
     evidence_or_basis: what `salwidgets.prepare` returned, of a method linear in the question, or its `Basis`.
@@ -68,6 +68,7 @@ class Contrast(View):
                              "score.")
         peak = float(all_logits.max())
         self._ready = False
+        self._deaf = target is not None or foil is not None  # what is asked for here holds, whatever the link asks
         super().__init__(
             scale=Scale.fit(*_three(pair)) if scale is None else scale, link=link, image=image, _view="contrast",
             maps=pack(self._maps, "float32"), picture=pack(image, "uint8"), logits=pack(self._logits, "float32"),
@@ -75,7 +76,8 @@ class Contrast(View):
             activation=str(getattr(basis, "activation", "softmax")), nodes=[n.to_state() for n in self._nodes.all],
             caption=caption(basis, self._maps.shape[1:], image.shape[:2]), notices=[str(n) for n in basis.notices],
             target=a.name, foil=b.name)
-        self._ready = True
+        self._ready, self._deaf = True, False
+        self._tell()
 
     def _start(self, target: Any, foil: Any) -> tuple[Node, Node]:
         """The first question: what was asked for, else the most probable classes."""
@@ -108,12 +110,31 @@ class Contrast(View):
 
         A change that came from the browser brings its own limits; an answer from here would arrive late.
         """
-        if not self._ready or change["name"] in self._property_lock:
+        if not self._ready or self._quiet or change["name"] in self._property_lock:
             return
         now = self.scale
         if not now.fixed and now.clip != "explicit":
             look = {n: getattr(now, n) for n in ("opacity", "threshold", "smooth", "contour", "fade", "grey")}
             self.scale = Scale.fit(*_three(self.pair), clip=now.clip, cmap=now.cmap, **look)
+
+    def asked(self) -> dict[str, str]:
+        return {"target": self.target, "foil": "" if self.mix <= 0 else self.foil, "source": self.source}
+
+    def _take(self, target: str, foil: str) -> None:
+        """A question without a foil is the slider's first position; it keeps the foil for later."""
+        try:
+            a = self._nodes.find(target).name
+            b = self._nodes.find(foil).name if foil else self.target if a == self.foil else self.foil
+        except QuestionError:
+            return
+        self.target, self.foil = a, b
+        if not foil or self.mix <= 0:
+            self.mix = 0.5 if foil else 0.0
+
+    @traitlets.observe("target", "foil", "mix")
+    def _asked_here(self, change: Any) -> None:
+        if self._ready and change["name"] not in self._property_lock:
+            self._tell()
 
     @property
     def pair(self) -> Pair:

@@ -19,7 +19,9 @@ from ..scale import Scale
 if TYPE_CHECKING:
     from .base import View
 
-ASPECTS = ("cursor", "view", "selection", "scale")
+#: what maps share when they are linked
+SHARED = ("cursor", "view", "selection", "scale")
+ASPECTS = (*SHARED, "question")
 
 
 class Link(anywidget.AnyWidget):
@@ -29,6 +31,7 @@ class Link(anywidget.AnyWidget):
     highlight: the part of the picture that a sentence speaks of, or None: ``{"source", "key", "area", "edge",
     "relation"}`` with SVG paths; made in the browser, shared with the selection.
     view: the box that is zoomed to, or None. scale: `Scale.to_state()`. threshold: share of the limit.
+    question: ``{"target", "foil", "source"}``, names of nodes, the foil "" for none; None while nobody asks through it.
     """
 
     _esm = "export default {};"
@@ -38,6 +41,7 @@ class Link(anywidget.AnyWidget):
     view = traitlets.Instance(list, allow_none=True).tag(sync=True)
     scale = traitlets.Dict().tag(sync=True, echo_update=False)
     threshold = traitlets.Float(0.0).tag(sync=True, echo_update=False)
+    question = traitlets.Instance(dict, allow_none=True).tag(sync=True, echo_update=False)
 
     def __init__(self, scale: Scale) -> None:
         self.views: weakref.WeakSet[View] = weakref.WeakSet()
@@ -48,39 +52,65 @@ class Link(anywidget.AnyWidget):
         return {"text/plain": f"Link({names})"}, {}
 
 
-def link(*widgets: View, what: Iterable[str] = ASPECTS) -> Link:
+def link(*widgets: View, what: Iterable[str] | None = None) -> Link:
     """Make views share cursor, zoom, region and scale; works before and after they are displayed.
 
     widgets: two or more of this package's views, in any cells. what: some of "cursor", "view", "selection", "scale"
-    (limits, colours and threshold; the shared limits are fitted on all maps together). Views that were linked to one
-    of these before stay linked. Returns the shared `Link`. Raises `InputError`.
+    (limits, colours and threshold; the shared limits are fitted on all maps together) and "question" (target and foil).
+    By default the first four, and the question if one of the views is made to ask (`ClassTree`). Views that were linked to
+    one of these before stay linked. Returns the shared `Link`. Raises `InputError`.
     """
+    _check(widgets)
+    aspects = _wanted(widgets, what)
+    first = widgets[0]
+    shared = Link(first.scale)
+    groups = {a: _group([w for w in widgets if a in w.aspects], a) for a in aspects}
+    for aspect in aspects:
+        if aspect == "scale":
+            like = next(w for w in widgets if aspect in w.aspects)
+            shared.scale = _pooled(groups[aspect], like.scale).to_state()
+        elif aspect == "question":
+            asked = [w.links[aspect].question or w.asked() for w in widgets if aspect in w.aspects]
+            shared.question = next((q for q in asked if q and q["foil"]), asked[0])
+        else:
+            like = next(w for w in widgets if aspect in w.aspects)
+            setattr(shared, aspect, getattr(like.links[aspect], aspect))
+    members = {v for group in groups.values() for v in group}
+    for member in members:
+        member.join({a: shared for a in aspects if member in groups[a]})
+    for member in members:
+        partners = {v for a in SHARED if a != "scale" for v in _group([member], a)}
+        member.own_scale = not partners <= set(_group([member], "scale"))
+    return shared
+
+
+def _check(widgets: tuple[View, ...]) -> None:
     from .base import View
 
-    aspects = (what,) if isinstance(what, str) else tuple(what)
-    unknown = [a for a in aspects if a not in ASPECTS]
-    if unknown or not aspects:
-        raise InputError(f"what={aspects!r}: choose some of {', '.join(ASPECTS)}.")
     for w in widgets:
         if not isinstance(w, View):
             raise InputError(f"link() joins salwidgets views (Heatmap, Contrast, ...), not {type(w).__name__}.")
     if len(set(widgets)) < 2:
         raise InputError(f"link() needs two or more different views, got {len(set(widgets))}.")
-    first = widgets[0]
-    shared = Link(first.scale)
-    groups = {a: _group(widgets, a) for a in aspects}
-    for aspect in aspects:
-        if aspect == "scale":
-            shared.scale = _pooled(groups[aspect], first.scale).to_state()
-        else:
-            setattr(shared, aspect, getattr(first.links[aspect], aspect))
-    members = {v for group in groups.values() for v in group}
-    for member in members:
-        member.join({a: shared for a in aspects if member in groups[a]})
-    for member in members:
-        partners = {v for a in ASPECTS if a != "scale" for v in _group([member], a)}
-        member.own_scale = not partners <= set(_group([member], "scale"))
-    return shared
+
+
+def _wanted(widgets: tuple[View, ...], what: Iterable[str] | None) -> tuple[str, ...]:
+    """The aspects to share: those asked for, or all that two or more of these views have."""
+    asked = (what,) if isinstance(what, str) else tuple(what) if what is not None else None
+    have = {a: [w for w in widgets if a in w.aspects] for a in ASPECTS}
+    kinds = " and ".join(sorted({type(w).__name__ for w in widgets}))
+    if asked is None:
+        found = tuple(a for a in ASPECTS if len(have[a]) > 1 and (a in SHARED or any(w.asks for w in widgets)))
+        if not found:
+            raise InputError(f"{kinds} have nothing to share. A ClassTree asks questions of views that can answer them in "
+                             "the browser, such as Contrast.")
+        return found
+    if not asked or any(a not in ASPECTS for a in asked):
+        raise InputError(f"what={asked!r}: choose some of {', '.join(ASPECTS)}.")
+    lonely = [a for a in asked if len(have[a]) < 2]
+    if lonely:
+        raise InputError(f"what={asked!r}: {lonely[0]!r} needs two views that have one; here {kinds} are linked.")
+    return asked
 
 
 def _group(widgets: Iterable[View], aspect: str) -> list[View]:

@@ -1,5 +1,6 @@
 // Target against foil, answered here from the basis: pickers, three linked panels, a slider from one to the other.
 import { stageEvents } from "../actions";
+import { tell, type Asked as Question } from "../asking";
 import { pairOf, readBasis, type Basis, type Pair } from "../basis";
 import { follow, h, listen, onFrame, root, say, show } from "../dom";
 import { percent, quoted, signed } from "../format";
@@ -11,7 +12,7 @@ import { createMixer } from "../parts/mixer";
 import { createPanel, type Panel } from "../parts/panel";
 import { createLive } from "../parts/readout";
 import { createThumbnail } from "../parts/stage";
-import { childOf, closedAbove, mixTitle, parentOf, probability, type TreeNode } from "../questions";
+import { childOf, closedAbove, mixTitle, parentOf, probability, usable, type TreeNode } from "../questions";
 import { refit } from "../scale";
 import { connect, type Shared } from "../shared";
 import type { Cursor, Grid, Model, Mount, ScaleState, Selection } from "../types";
@@ -28,8 +29,10 @@ type Side = "target" | "foil";
 /** What is asked now. Lives in the model's traits, so that Python sees it; read from there every time. */
 class Asked {
   private byName: Map<string, number>;
+  /** a linked view asks for what this basis cannot show: said in words */
+  missing = "";
 
-  constructor(private model: Model, readonly basis: Basis) {
+  constructor(private model: Model, private shared: Shared, readonly basis: Basis) {
     this.byName = new Map(basis.nodes.map((node, i) => [node.name, i]));
   }
 
@@ -49,6 +52,25 @@ class Asked {
   set(values: Partial<Record<Side | "mix", unknown>>): void {
     for (const [name, value] of Object.entries(values)) this.model.set(name, value);
     this.model.save_changes();
+    this.missing = "";
+    const foil = this.mix <= 0 ? "" : this.name("foil");
+    tell(this.shared, { target: this.name("target"), foil, source: String(this.model.get("source")) });
+  }
+
+  /** Ask what a linked view asks. Without a foil it is the slider's first position, and the foil is kept for later. */
+  take(): boolean {
+    const now = this.shared.get<Question | null | undefined>("question");
+    if (!now) return false;
+    const absent = [now.target, now.foil].find((name) => name && !usable(this.basis.nodes, this.byName.get(name) ?? -1));
+    this.missing = absent ? `${quoted(absent)} is asked about, but it is not in this basis.` : "";
+    if (absent) return false;
+    const foil = now.foil || (now.target === this.name("foil") ? this.name("target") : this.name("foil"));
+    const mix = !now.foil ? 0 : this.mix <= 0 ? 0.5 : this.mix;
+    const changed = Object.entries({ target: now.target, foil, mix }).filter(([name, value]) => this.model.get(name) !== value);
+    if (!changed.length) return false;
+    for (const [name, value] of changed) this.model.set(name, value);
+    this.model.save_changes();
+    return true;
   }
 
   to(side: Side, down: boolean): number {
@@ -146,6 +168,7 @@ class Drawing {
   }
 
   get note(): string {
+    if (this.asked.missing) return this.asked.missing;
     if (!this.same) return this.pair.sides.note;
     return `Target and foil are the same (${quoted(this.asked.name("target"))}): choose another foil to see what sets them apart.`;
   }
@@ -218,10 +241,12 @@ function layout(model: Model, shared: Shared, asked: Asked, panels: Panels, live
 export const mount: Mount = async (el, model, host, signal) => {
   const shared = await connect(model, host, signal);
   if (signal.aborted) return;
-  const asked = new Asked(model, readBasis(model));
+  const asked = new Asked(model, shared, readBasis(model));
+  const taken = asked.take();
   const live = createLive();
   const panels = createPanels(shared, model, asked.basis, live, signal);
   const drawing = new Drawing(shared, asked, panels);
+  if (taken) drawing.ask();
   const parts = layout(model, shared, asked, panels, live.el, signal);
   el.append(parts.frame);
   viewKeys(parts.frame, asked, signal);
@@ -247,6 +272,10 @@ export const mount: Mount = async (el, model, host, signal) => {
     drawing.ask();
     frames.all();
   };
+  shared.on("question", () => {
+    asked.take();
+    frames.all();
+  });
   follow(model, { target: ask, foil: ask, mix: frames.mix }, signal);
   listen(parts.own, "change", () => {
     drawing.ownScales = parts.own.checked;
