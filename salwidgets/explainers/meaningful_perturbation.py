@@ -15,6 +15,8 @@ from .registry import register
 
 _RADII = 10
 _PUBLISHED_CELLS = 28 * 28
+_PUBLISHED_CELL = 8  # pixels
+_FEWEST = 16  # cells along the short side
 
 
 class Deletion(Search):
@@ -54,8 +56,9 @@ class Deletion(Search):
         hidden = 1 - free if self.minimise else free
         beta = float(self.params["tv_beta"])
         tv = (free.diff(dim=1).abs() ** beta).sum((1, 2)) + (free.diff(dim=2).abs() ** beta).sum((1, 2))
-        weighted = float(self.params["l1"]) * hidden.sum((1, 2)) + float(self.params["tv"]) * tv
-        return weighted * (_PUBLISHED_CELLS / free[0].numel())
+        finer = free[0].numel() / _PUBLISHED_CELLS
+        area = float(self.params["l1"]) / finer * hidden.sum((1, 2))
+        return area + float(self.params["tv"]) * finer ** (beta / 2 - 1) * tv
 
     def bound(self, free: Tensor) -> Tensor:
         return free.clamp_(0, 1)
@@ -68,7 +71,7 @@ class Deletion(Search):
           needs=("gradients",), passes="1 forward; 300 forwards and backwards for each question", seed=True,
           source="Fong & Vedaldi 2017, eqs. 3 and 5 (ref)")
 class MeaningfulPerturbation(MaskMethod):
-    """The map is what a searched mask hides, 1 - m, between 0 and 1, at the mask's resolution `[H / cell, W / cell]`.
+    """The map is what a searched mask hides, 1 - m, between 0 and 1, at the mask's resolution.
 
     The mask m (1 seen, 0 replaced by the blurred image) has one number per ``cell`` x ``cell`` pixels, is drawn at the
     input's size by bilinear interpolation, and moves for ``steps`` of Adam (``lr``), clamped to [0, 1], from the smallest
@@ -77,7 +80,9 @@ class MeaningfulPerturbation(MaskMethod):
         score(masked image) + l1 * sum(1 - m) + tv * sum |difference of neighbours|^tv_beta
 
     and of "preservation" -score + l1 * sum(m) + the same; the map is then what must be seen, m. The sums are those of the
-    published 28 x 28 cells: on other grids they count 784 / cells times (ours), so that hiding everything costs the same.
+    published 28 x 28 cells (ours on others): with f = cells / 784, hiding counts 1 / f times and the differences
+    f^(tv_beta / 2 - 1) times, so that the same picture of a mask costs the same on a finer or a coarser grid. cell=None:
+    8 pixels (ref), fewer on small images, so that the short side has 16 cells (ours: a grid of 8 x 8 cannot draw a part).
     At every step the image is moved beneath the mask by up to ``jitter`` pixels, by the same for all masks.
 
     score: "probability" (as published): of the target, for a contrast of target against foil alone, which is
@@ -91,7 +96,7 @@ class MeaningfulPerturbation(MaskMethod):
     """
 
     defaults: ClassVar[dict[str, Any]] = {
-        "steps": 300, "lr": 0.1, "l1": 1e-4, "tv": 1e-2, "tv_beta": 3, "cell": 8, "jitter": 4, "baseline": "blur",
+        "steps": 300, "lr": 0.1, "l1": 1e-4, "tv": 1e-2, "tv_beta": 3, "cell": None, "jitter": 4, "baseline": "blur",
         "sigma": 10, "variant": "deletion", "score": "probability", "batch_size": 16, "seed": 0}
 
     def search(self, size: tuple[int, int]) -> Search:
@@ -103,6 +108,12 @@ class MeaningfulPerturbation(MaskMethod):
         deletion = self.one_of("variant", "deletion", "preservation") == "deletion"
         rim = min(int(self.number("jitter")), min(size) - 1)
         return Deletion(self.params, size, self.cells(size), deletion, rim=rim)
+
+    def cells(self, size: tuple[int, int]) -> tuple[int, int]:
+        if self.params["cell"] is not None:
+            return super().cells(size)
+        cell = max(1.0, min(_PUBLISHED_CELL, min(size) / _FEWEST))
+        return math.ceil(size[0] / cell), math.ceil(size[1] / cell)
 
     def infill(self, job: Job) -> infill.Infill:
         return infill.make(job.model, job.x, self.params["baseline"], self.params["sigma"], int(self.params["seed"]))

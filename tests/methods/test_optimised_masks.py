@@ -9,6 +9,8 @@ from torch.nn import functional as F
 import salwidgets as sw
 from salwidgets.errors import InputError, MethodError
 from salwidgets.explainers import baselines, infill
+from salwidgets.explainers.fido import DropRates
+from salwidgets.explainers.meaningful_perturbation import Deletion, MeaningfulPerturbation
 from tests.core import nets
 
 BOTH = ["meaningful-perturbation", "fido"]
@@ -134,21 +136,27 @@ def test_meaningful_perturbation_reaches_the_loss_of_a_slow_search_twice_as_long
     below = baselines.blur(x, 3.0)
     for i in range(2):
         e = explain(net, x[i], sw.why(0), "meaningful-perturbation", jitter=0, sigma=3.0, cell=4, steps=100)
-        l1, tv = 1e-4 * 784 / 80, 1e-2 * 784 / 80
+        l1, tv = 1e-4 * 784 / 80, 1e-2 * (80 / 784) ** 0.5
         slow = slow_meaningful(net, x[i:i + 1], below[i:i + 1], 0, 200, l1, tv, (8, 10))
         assert e.params["objective"] <= slow + 0.01 * abs(slow) + 1e-4
 
 
-def slow_fido(net, x, below, cls, steps, l1, objective, cells, judges):
-    """FIDO's loss by torch's own Adam, one image, draws of its own; judged under ``judges`` `[S, 1, H, W]`."""
+def slow_fido(net, x, below, cls, steps, l1, objective, cells, judges, draws):
+    """FIDO's loss by torch's own Adam, one image, draws of its own; judged under ``judges`` `[S, 1, rows, columns]`."""
     torch.manual_seed(5)
     theta = torch.zeros(1, 1, *cells, requires_grad=True)
     adam = torch.optim.Adam([theta], 0.2)
     sign = 1 if objective == "sdr" else -1
 
+    def up(cells):
+        return F.interpolate(cells, x.shape[-2:], mode="bilinear", align_corners=False)
+
     def loss(noise):
-        keep = F.interpolate(theta.sigmoid(), x.shape[-2:], mode="bilinear", align_corners=False)
-        z = ((keep.log() - (1 - keep).log() + noise) / 0.1).sigmoid()
+        keep = up(theta.sigmoid())
+        if draws == "cell":
+            z = up(((theta + noise) / 0.1).sigmoid())
+        else:
+            z = ((keep.log() - (1 - keep).log() + noise) / 0.1).sigmoid()
         logits = net(x * z + below * (1 - z))
         rest = [k for k in range(logits.shape[1]) if k != cls]
         odds = logits[:, cls] - logits[:, rest].logsumexp(1)
@@ -156,22 +164,64 @@ def slow_fido(net, x, below, cls, steps, l1, objective, cells, judges):
 
     for _ in range(steps):
         adam.zero_grad()
-        loss(torch.logit(torch.rand(4, 1, *x.shape[-2:]).clamp(1e-6, 1 - 1e-6))).backward()
+        loss(torch.logit(torch.rand(4, 1, *judges.shape[-2:]).clamp(1e-6, 1 - 1e-6))).backward()
         adam.step()
     with torch.no_grad():
         return float(loss(judges))
 
 
-@pytest.mark.parametrize("objective", ["ssr", "sdr"])
-def test_fido_reaches_the_loss_of_a_slow_search_twice_as_long(objective):
+@pytest.mark.parametrize("objective, draws", [("ssr", "cell"), ("sdr", "cell"), ("ssr", "pixel")])
+def test_fido_reaches_the_loss_of_a_slow_search_twice_as_long(objective, draws):
     net = sharp().requires_grad_(False)
     x = nets.images(1)
-    u = torch.rand(64, 1, 32, 40, generator=torch.Generator().manual_seed(3)).clamp(1e-6, 1 - 1e-6)
-    for i in range(1):
-        below = x[i:i + 1].mean((2, 3), keepdim=True).expand(1, 3, 32, 40)
-        e = explain(net, x[i], sw.why(2), "fido", objective=objective, infill="mean", l1=1e-3)
-        slow = slow_fido(net, x[i:i + 1], below, 2, 200, 1e-3, objective, (8, 10), u.logit())
-        assert e.params["objective"] <= slow + 0.02 * abs(slow)
+    drawn = (8, 10) if draws == "cell" else (32, 40)
+    u = torch.rand(64, 1, *drawn, generator=torch.Generator().manual_seed(3)).clamp(1e-6, 1 - 1e-6)
+    below = x.mean((2, 3), keepdim=True).expand(1, 3, 32, 40)
+    l1 = 1e-3 * (32 * 40) / (224 * 224)
+    e = explain(net, x[0], sw.why(2), "fido", objective=objective, draws=draws, infill="mean", l1=l1)
+    assert np.ptp(e.values) > 0.5
+    slow = slow_fido(net, x, below, 2, 200, 1e-3, objective, (8, 10), u.logit(), draws)
+    assert e.params["objective"] <= slow + 0.02 * abs(slow)
+
+
+def test_the_same_picture_of_a_mask_costs_the_same_on_every_grid():
+    """A smooth mask, drawn on 14, 28 and 56 cells a side: hidden area and roughness are those of the published 28."""
+    params = {"l1": 1e-4, "tv": 1e-2, "tv_beta": 3}
+
+    def cost(n, **weights):
+        across = (torch.arange(n) + 0.5) / n
+        mask = 1 - (torch.sin(torch.pi * across)[:, None] * torch.sin(torch.pi * across)[None]) ** 2
+        search = Deletion(params | weights, (8 * n, 8 * n), (n, n), minimise=True)
+        return float(search.penalty(mask[None]))
+
+    for weights in ({"tv": 0.0}, {"l1": 0.0}):
+        for n in (14, 56):
+            assert cost(n, **weights) == pytest.approx(cost(28, **weights), rel=0.03)
+    rates = {"l1": 1e-3}
+    keep = torch.full((1, 8, 8), 0.3)
+    small, large = (float(DropRates(rates, size, (8, 8), False).penalty(keep.logit())) for size in ((32, 32), (224, 224)))
+    assert small == pytest.approx(large, rel=1e-4)
+    assert large == pytest.approx(1e-3 * 0.3 * 224 * 224, rel=1e-4)
+
+
+@pytest.mark.parametrize("draws, flat", [("cell", 4), ("pixel", 1)])
+def test_fido_draws_cells_unless_told_to_draw_pixels(draws, flat):
+    """Cells of equal rate: a drawn cell is one patch, whose centre is a nearly pure 0 or 1; pixels know no neighbour."""
+    search = DropRates({"draws": draws, "temperature": 0.1, "seed": 0}, (64, 64), (16, 16), False, samples=8)
+    noise, _ = search.draw(torch.Generator().manual_seed(0))
+    mask = search.masks(torch.zeros(2, 16, 16), noise)
+    assert mask.shape == (8, 2, 64, 64)
+    assert torch.equal(mask[:, 0], mask[:, 1])  # chance is shared
+    assert float(mask.mean()) == pytest.approx(0.5, abs=0.01)
+    m = mask[:, 0] - 0.5
+    alike = (m[:, 1:, :] * m[:, :-1, :]).mean() / (m * m).mean()
+    assert alike > 0.8 if flat > 1 else abs(alike) < 0.05
+
+
+def test_the_grid_of_a_small_image_is_not_too_coarse():
+    for size, cells in (((64, 64), (16, 16)), ((224, 224), (28, 28)), ((128, 256), (16, 32)), ((32, 40), (16, 20))):
+        assert MeaningfulPerturbation().cells(size) == cells
+        assert MeaningfulPerturbation(cell=16).cells(size) == (size[0] // 16, -(-size[1] // 16))
 
 
 # -- one by one, together, and what the search is told ---------------------------------------------------------
@@ -193,8 +243,9 @@ def test_batches_change_nothing(method):
 @pytest.mark.parametrize("method", BOTH)
 def test_batch_size_one_gives_the_same_digits_in_any_company(method):
     m, x = sw.Model(sharp()), nets.images(2)
-    a = explain(m, x, sw.why(), method, batch_size=1, steps=60, cell=4)
-    b = explain(m, x[1], sw.why(), method, batch_size=1, steps=60, cell=4)
+    params = {"batch_size": 1, "steps": 60, "cell": 4, "l1": 1e-5}
+    a = explain(m, x, sw.why(), method, **params)
+    b = explain(m, x[1], sw.why(), method, **params)
     np.testing.assert_array_equal(a[1].values, b.values)
     assert np.ptp(b.values) > 0.1
 
