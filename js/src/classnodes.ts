@@ -35,6 +35,7 @@ function lowered(text: string): string {
 
 class Names {
   private low = "";
+  private known = new Map<string, number>();
 
   constructor(private text: string, private ends: Uint32Array) {}
 
@@ -58,6 +59,13 @@ class Names {
   }
 
   find(name: string): number {
+    const node = this.known.get(name) ?? this.look(name);
+    if (this.known.size > 99) this.known.clear();
+    this.known.set(name, node);
+    return node;
+  }
+
+  private look(name: string): number {
     if (!name) return -1;
     for (let at = this.text.indexOf(name); at >= 0; at = this.text.indexOf(name, at + 1)) {
       const node = this.covering(at);
@@ -66,10 +74,11 @@ class Names {
     return -1;
   }
 
-  /** Every node whose name holds all words, with how well the first one fits (0: the whole name). */
+  /** Every node whose name holds all words, with how well they fit (0: the whole name). */
   *holding(words: readonly string[]): Generator<{ node: number; rank: number }> {
     this.low ||= lowered(this.text);
     const first = words[0] as string;
+    const whole = words.join(" ");
     for (let at = this.low.indexOf(first); at >= 0;) {
       const node = this.covering(at);
       const [start, end] = [this.start(node), this.ends[node] as number];
@@ -77,7 +86,8 @@ class Names {
         const name = this.low.slice(start, end);
         if (words.every((word) => name.includes(word))) {
           const place = at - start;
-          yield { node, rank: name === first ? 0 : place === 0 ? 1 : name[place - 1] === " " ? 2 : 3 };
+          const rank = name === whole ? 0 : name.startsWith(whole) ? 1 : place === 0 ? 2 : name[place - 1] === " " ? 3 : 4;
+          yield { node, rank };
         }
         at = this.low.indexOf(first, Math.max(end, at + 1));
       } else at = this.low.indexOf(first, at + 1);

@@ -130,8 +130,8 @@ describe("the view", () => {
     expect(text(".salw-head")).toBe("Why \u201chusky\u201d rather than \u201ccat\u201d?");
     const marked = items().filter((i) => i.getAttribute("aria-selected") === "true");
     expect(marked.map((i) => i.getAttribute("aria-label"))).toEqual([
-      "husky, 50\u202f%, also under \u201cworking\u201d, target", "husky, 50\u202f%, also under \u201cdog\u201d, target"]);
-    expect(item("cat").getAttribute("aria-label")).toBe("cat, 10\u202f%, foil");
+      "husky 50\u202f%, also under \u201cworking\u201d, target", "husky 50\u202f%, also under \u201cdog\u201d, target"]);
+    expect(item("cat").getAttribute("aria-label")).toBe("cat 10\u202f%, foil");
   });
   it("refuses a foil that is the target, and says what the sides share", async () => {
     const link = asking("dog");
@@ -150,7 +150,7 @@ describe("the view", () => {
     const model = fakeModel(dag());
     const { el, press, text } = await show(model, { a: link });
     const tree = "[role=tree]";
-    const active = () => el.querySelector(".salw-active.salw-spot")?.getAttribute("aria-label")?.split(",")[0];
+    const active = () => el.querySelector(".salw-active.salw-spot")?.getAttribute("aria-label")?.split(" ")[0];
     press(tree, "ArrowDown");
     press(tree, "ArrowDown");
     press(tree, "ArrowRight");

@@ -6,7 +6,6 @@ import type { Spot } from "../icicle";
 
 const NARROW = 30; // pixels: narrower cells carry no text,
 const ROOMY = 96; // narrower ones no figure
-const SEVERAL = "\u29c9";
 
 export interface Marks {
   target: number;
@@ -36,7 +35,7 @@ function classes(n: number): string {
 /** Everything about a node in words; `under`: the parent it is shown under, which goes without saying. */
 export function inWords(nodes: ClassNodes, node: number, under = -1): string {
   const others = nodes.parents(node).filter((p) => p !== under).map((p) => `\u201c${nodes.name(p)}\u201d`);
-  return [nodes.name(node), chance(nodes, node), node < nodes.classes ? "" : classes(nodes.sizes[node] as number),
+  return [`${nodes.name(node)} ${chance(nodes, node)}`.trim(), node < nodes.classes ? "" : classes(nodes.sizes[node] as number),
     under >= 0 && others.length ? `also under ${others.slice(0, 3).join(", ")}${others.length > 3 ? " and others" : ""}` : ""]
     .filter(Boolean).join(", ");
 }
@@ -55,13 +54,13 @@ function text(nodes: ClassNodes, spot: Spot, form: "icicle" | "tree", width: num
   const wide = pixels >= NARROW;
   if (spot.more) return [wide ? h("span", { class: "salw-spot-name" }, `${spot.more.toLocaleString("en")} more`) : null];
   if (!wide) return [];
-  const several = nodes.parents(spot.node).length > 1;
+  const parents = nodes.parents(spot.node).length;
   const bar = form === "tree" && nodes.known
     ? h("span", { class: "salw-spot-bar", style: `--salw-share: ${nodes.probability[spot.node]}` }) : null;
   return [
-    form === "tree" ? h("span", { class: "salw-twisty", "data-twisty": "" }, spot.open === null ? "" : spot.open ? "\u25be" : "\u25b8") : null,
-    h("span", { class: "salw-spot-name" }, nodes.name(spot.node)),
-    several ? h("span", { class: "salw-several" }, SEVERAL) : null,
+    form === "tree" ? h("span", { class: "salw-twisty", "data-twisty": "", "aria-hidden": "true" }, spot.open === null ? "" : spot.open ? "\u25be" : "\u25b8") : null,
+    h("span", { class: "salw-spot-name" }, `${nodes.name(spot.node)} `), // read as two words
+    parents > 1 ? h("span", { class: "salw-several", "aria-hidden": "true" }, `\u00d7${parents}`) : null,
     bar,
     pixels >= ROOMY ? h("span", { class: "salw-spot-share" }, chance(nodes, spot.node)) : null,
   ];
@@ -77,7 +76,7 @@ export function createSpots(nodes: ClassNodes, label: string): Spots {
     const place = form === "icicle" ? `left:${spot.left}%;width:${spot.width}%;--salw-level:${spot.level}` : `--salw-level:${spot.level}`;
     const share = spot.more ? 0 : nodes.weight(spot.node, !nodes.known) / nodes.weight(nodes.root, !nodes.known);
     return h("div", {
-      role: "treeitem", id: `${id}-${i}`, "data-spot": i, class: spot.more ? "salw-spot salw-more" : "salw-spot",
+      role: "treeitem", id: `${id}-${i}`, "data-spot": i, class: `salw-spot${spot.more ? " salw-more" : ""}${form === "icicle" && spot.width * width < NARROW * 100 ? " salw-thin" : ""}`,
       style: `${place};--salw-share:${nodes.known ? share : 0}`,
       "aria-level": spot.level + 1, "aria-posinset": spot.position, "aria-setsize": spot.siblings,
       "aria-expanded": spot.open === null ? null : String(spot.open), "aria-selected": "false",
