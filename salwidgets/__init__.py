@@ -23,6 +23,7 @@ _HOME = {
     "explain": "explainers", "prepare": "explainers", "methods": "explainers", "MethodInfo": "explainers",
     "Scale": "scale",
     "Heatmap": "widgets", "Contrast": "widgets", "Narrative": "widgets", "Link": "widgets", "link": "widgets",
+    "ClassTree": "widgets", "Layers": "widgets", "Randomisation": "widgets", "through_layers": "explainers",
     "verbalize": "verbalization", "Verbalization": "verbalization", "LLMWriter": "verbalization",
 }
 _ROOMS = ("errors", "explainers", "figures", "metrics", "questions", "scale", "taxonomy", "verbalization", "widgets",

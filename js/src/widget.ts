@@ -1,11 +1,14 @@
 // The one bundle for notebooks: each widget says in its trait `_view` which view it wants.
 import { h, root } from "./dom";
 import type { Host, Model, Mount } from "./types";
+import { mount as classtree } from "./views/classtree";
 import { mount as contrast } from "./views/contrast";
 import { mount as heatmap } from "./views/heatmap";
+import { mount as layers } from "./views/layers";
 import { mount as narrative } from "./views/narrative";
+import { mount as randomisation } from "./views/randomisation";
 
-const VIEWS: Readonly<Record<string, Mount>> = { heatmap, contrast, narrative };
+const VIEWS: Readonly<Record<string, Mount>> = { classtree, contrast, heatmap, layers, narrative, randomisation };
 
 interface RenderProps {
   model: Model;

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from .base import View
+from .classtree import ClassTree
 from .contrast import Contrast
 from .export import save_page
 from .heatmap import Heatmap
+from .layers import Layers
 from .link import Link, link
 from .narrative import Narrative
+from .randomisation import Randomisation
 
-__all__ = ["Contrast", "Heatmap", "Link", "Narrative", "View", "link", "save_page"]
+__all__ = ["ClassTree", "Contrast", "Heatmap", "Layers", "Link", "Narrative", "Randomisation", "View", "link", "save_page"]
