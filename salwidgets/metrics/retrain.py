@@ -74,7 +74,8 @@ class Retraining:
 
 def retraining(explanations: Any, world: Any, *, fractions: Sequence[float] = (0.1, 0.3, 0.5, 0.7),
                granularity: str = "group", test_share: float = 0.3, epochs: int = 12,
-               widths: tuple[int, int, int] = (8, 16, 24), size: int = 32, seed: int = 0, progress: ProgressOption = None) -> Retraining:
+               widths: tuple[int, int, int] = (8, 16, 24), size: int = 32, seed: int = 0,
+               progress: ProgressOption = None) -> Retraining:
     """Train small networks on a world's images without the pixels that maps value most (Hooker et al. 2019, ROAR).
 
     explanations: made on *every* image of ``world``, one per image and method, in any order: for example
@@ -101,7 +102,7 @@ def retraining(explanations: Any, world: Any, *, fractions: Sequence[float] = (0
     chance = np.random.default_rng(seed)
     h, w = world.images.shape[-2:]
     orders = {m: _orders(v) for m, v in maps.items()} | {RANDOM: np.argsort(chance.random((len(targets), h * w)), axis=1)}
-    lesson = _Lesson(targets, held, len(names), epochs, tuple(widths), size, int(seed))
+    lesson = _Lesson(targets, held, len(names), epochs, widths, size, int(seed))
     accuracy: dict[str, np.ndarray] = {}
     with Progress(epochs * (1 + len(orders) * (len(steps) - 1)), "retraining", progress) as bar:
         whole = lesson.learn(world.images, bar)
