@@ -38,7 +38,7 @@ def verdicts(text, e, units=None):
     return [c.verdict for c in check_text(text, e, units)]
 
 
-# A second round, worded freely after the checker was made; at first reading it missed 7 of these lies and blamed 4 truths.
+# A second round, worded freely after the checker was made; see docs/words.md for its first reading.
 FREE = [
     ("The model was mostly convinced by the crest, which alone delivers nearly half of the "
      "evidence in favour of husky.", True),
@@ -296,11 +296,12 @@ def test_all_that_the_template_says_of_real_texts_and_photographs_is_supported()
     told = 0
     for n, e in enumerate(reviews(data / "text" / "sst2_dev.tsv", 120)):
         told += supported(sw.verbalize(e, length=LENGTHS[n % 6][0], audience=LENGTHS[n % 6][1]))
-    net = imagenet_net("squeezenet1_1", data).model
-    pictures = [Image.open(p).convert("RGB") for p in sorted((data / "photos").glob("*.jpg"))[:6]]
+    trained = imagenet_net("squeezenet1_1", data)
+    net = sw.Model(trained.module, classes=trained.classes)
+    pictures = [Image.open(p).convert("RGB") for p in sorted((data / "photos").glob("*.jpg"))[:3]]
     for method, params in (("grad-cam", {}), ("occlusion", {"window": 64, "stride": 48})):
         for n, picture in enumerate(pictures):
-            e = sw.explain(net, picture, sw.why(), method=method, progress=False, **params)
+            e = sw.explain(net, trained.preprocess(picture), sw.why(), method=method, progress=False, **params)
             for units in ("places", "superpixels"):
                 told += supported(sw.verbalize(e, units=units, length=LENGTHS[n % 6][0], audience=LENGTHS[n % 6][1]))
     assert told > 300
