@@ -2,9 +2,10 @@
 
 Measures groups and prints their tables. --out FILE.md: keeps the rows in FILE.json, and writes the page of every group
 that was ever measured. Groups that take long (`LONG`) are measured when named, with --all, or where FILE.json lacks them.
+--only NAME ...: some methods of a group that can be asked for them (passes); its other rows stay as they are.
 
-A group is a file of this folder with `run(...)`, which returns or yields rows and may take `device` and `quick`; the
-file's first sentence heads its table. Its name goes into `GROUPS`.
+A group is a file of this folder with `run(...)`, which returns or yields rows and may take `device`, `quick` and `only`;
+the file's docstring heads its table. Its name goes into `GROUPS`. Rows are stored as they come.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from benchmarks.measure import Row, own_clock, table
 from benchmarks.store import Store
 
 GROUPS = ("light", "cam", "family", "passes", "peers", "until", "rise", "regions", "masks", "lrp",
-          "words_speed", "widgets")
+          "words_speed", "widgets", "classtree")
 LONG = ("until",)
 ON_GPU = ("cam", "passes")
 
@@ -36,15 +37,28 @@ own, so that what else the machine does counts less. A bound that is missed says
 """
 
 
-def measure(group: str, device: str, quick: bool) -> list[Row]:
-    """The rows of one group; each is printed as it comes."""
+def measure(group: str, args: argparse.Namespace, store: Store | None) -> list[Row]:
+    """The rows of one group; each is printed, and stored with ``store``, as it comes."""
     run = importlib.import_module(f"benchmarks.{group}").run
-    takes = inspect.signature(run).parameters
-    rows = []
-    for row in run(**{k: v for k, v in (("device", device), ("quick", quick)) if k in takes}):
+    given = {"device": args.device, "quick": args.quick, "only": args.only}
+    about = machine(args.device, args.quick)
+    rows: list[Row] = []
+    for row in run(**{k: given[k] for k in inspect.signature(run).parameters if k in given}):
         rows.append(row)
         print(f"{group}: {row.what}: {row.figure:.3g} {row.unit} {row.verdict} {row.remark}", flush=True)
+        if store:
+            keep(store, {"group": group, "device": args.device, "machine": about}, rows, False)
+    if store and rows and args.only is None:
+        keep(store, {"group": group, "device": args.device, "machine": about}, rows, True)
     return rows
+
+
+def keep(store: Store, about: dict[str, Any], rows: list[Row], all_there: bool) -> None:
+    """Put rows in the place of those of the same name; ``all_there``: the group has no others any more."""
+    new = {r.what: asdict(r) for r in rows}
+    old = store.read().get((about["group"], about["device"]), {"rows": []})["rows"]
+    others = [] if all_there else [r for r in old if r["what"] not in new]
+    store.put({**about, "rows": others + list(new.values())})
 
 
 def machine(device: str, quick: bool) -> str:
@@ -81,6 +95,7 @@ def main() -> None:
     parser.add_argument("groups", nargs="*", choices=[[], *GROUPS], metavar="GROUP", help=", ".join(GROUPS))
     parser.add_argument("--out", type=Path)
     parser.add_argument("--all", action="store_true", help="the long groups again, too")
+    parser.add_argument("--only", nargs="*", metavar="NAME", help="some methods of the group")
     parser.add_argument("--none", action="store_true", help="measure nothing; write the page of what is stored")
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     parser.add_argument("--quick", action="store_true", help="fewer runs, fewer masks")
@@ -90,11 +105,8 @@ def main() -> None:
     chosen = args.groups or [g for g in (ON_GPU if args.device == "cuda" else GROUPS)
                              if g not in LONG or args.all or (g, args.device) not in stored]
     for group in [] if args.none else chosen:
-        rows = measure(group, args.device, args.quick)
-        about = machine(args.device, args.quick)
-        print(f"\n{about}\n\n{table(rows)}\n", flush=True)
-        if store and rows:
-            store.put({"group": group, "device": args.device, "machine": about, "rows": [asdict(r) for r in rows]})
+        rows = measure(group, args, store)
+        print(f"\n{machine(args.device, args.quick)}\n\n{table(rows)}\n", flush=True)
     if store:
         args.out.write_text(page(list(store.read().values())), encoding="utf-8")
 
