@@ -33,6 +33,8 @@ tables: .venv/ready
 	$(BIN)/python -m benchmarks.methods docs/methods.md
 	$(BIN)/python -m benchmarks.agreement docs/agreement.md
 	$(BIN)/python -m benchmarks.truth docs/truth.md
+	$(BIN)/python -m benchmarks.ranking docs/ranking.md
+	$(BIN)/python -m benchmarks.words docs/words.md
 
 notebooks: .venv/ready
 	$(BIN)/python tests/notebooks/make.py
