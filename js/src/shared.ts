@@ -30,6 +30,33 @@ function refsOf(model: Model): Record<string, string> {
   return model.get("links") as Record<string, string>;
 }
 
+/** Milliseconds without a change after which Python is told: a gesture sends one message at its end, not one per frame. */
+const QUIET = 100;
+
+/** Where the pointer passes by stays in the page; a pinned cursor is a statement. */
+function passing(trait: Trait, value: unknown): boolean {
+  return trait === "cursor" && !(value as { pinned?: boolean } | null)?.pinned;
+}
+
+/** Saves models once they are left in peace, and what is left when the view goes. */
+function later(signal: AbortSignal): (link: Model) => void {
+  const waiting = new Map<Model, ReturnType<typeof setTimeout>>();
+  const save = (link: Model) => {
+    waiting.delete(link);
+    link.save_changes();
+  };
+  signal.addEventListener("abort", () => {
+    for (const [link, timer] of [...waiting]) {
+      clearTimeout(timer);
+      save(link);
+    }
+  });
+  return (link) => {
+    clearTimeout(waiting.get(link));
+    waiting.set(link, setTimeout(() => save(link), QUIET));
+  };
+}
+
 /** Follow the links that `model` names in its trait `links` ({aspect: reference}). */
 export async function connect(model: Model, host: Host, signal: AbortSignal): Promise<Shared> {
   const callbacks = new Map<Trait, (() => void)[]>();
@@ -37,6 +64,7 @@ export async function connect(model: Model, host: Host, signal: AbortSignal): Pr
   const had = () => (Object.keys(ASPECTS) as Trait[]).filter((trait) => refsOf(model)[ASPECTS[trait]]);
   let bound = new Map<Trait, Model>();
   let unbind: () => void = () => {};
+  const save = later(signal);
 
   const emit = (trait: Trait) => callbacks.get(trait)?.forEach((callback) => callback());
   const bind = async () => {
@@ -66,8 +94,9 @@ export async function connect(model: Model, host: Host, signal: AbortSignal): Pr
     set(trait, value) {
       const link = bound.get(trait);
       if (!link || same(link.get(trait), value)) return;
+      const before = link.get(trait);
       link.set(trait, value);
-      link.save_changes();
+      if (!passing(trait, value) || !passing(trait, before)) save(link);
     },
     on: (trait, callback) => void callbacks.set(trait, [...(callbacks.get(trait) ?? []), callback]),
   };

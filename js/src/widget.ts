@@ -1,6 +1,7 @@
 // The one bundle for notebooks: each widget says in its trait `_view` which view it wants.
 import { h, root } from "./dom";
 import type { Host, Model, Mount } from "./types";
+import { mount as comparison } from "./views/comparison";
 import { mount as classtree } from "./views/classtree";
 import { mount as contrast } from "./views/contrast";
 import { mount as heatmap } from "./views/heatmap";
@@ -8,7 +9,7 @@ import { mount as layers } from "./views/layers";
 import { mount as narrative } from "./views/narrative";
 import { mount as randomisation } from "./views/randomisation";
 
-const VIEWS: Readonly<Record<string, Mount>> = { classtree, contrast, heatmap, layers, narrative, randomisation };
+const VIEWS: Readonly<Record<string, Mount>> = { classtree, comparison, contrast, heatmap, layers, narrative, randomisation };
 
 interface RenderProps {
   model: Model;

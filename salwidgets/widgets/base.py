@@ -66,8 +66,11 @@ class View(anywidget.AnyWidget):
 
     def join(self, links: dict[str, Link]) -> None:
         """Follow other links for some aspects; `salwidgets.link` calls this."""
+        left = set(self.links.values()) - set(links.values())
         self.links = {**self.links, **links}
         self._tie()
+        for shared in left - set(self.links.values()):
+            shared.leave(self)
 
     def _tie(self) -> None:
         for tie in self._ties.values():
@@ -129,6 +132,18 @@ class View(anywidget.AnyWidget):
     @property
     def _size(self) -> tuple[int, int]:
         return int(self._image.shape[0]), int(self._image.shape[1])
+
+    def close(self) -> None:
+        """Close the view, and the links that no other open view follows: no comm stays behind."""
+        for tie in getattr(self, "_ties", {}).values():
+            tie.unlink()
+        self._ties = {}
+        for shared in set(self.links.values()):
+            shared.leave(self)
+        layout = None if self.comm is None else self.layout
+        super().close()
+        if layout is not None:
+            layout.close()
 
     # -- keeping ---------------------------------------------------------------------------------------------
 

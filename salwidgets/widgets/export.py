@@ -97,7 +97,7 @@ def page_state(views: Sequence[View]) -> dict[str, Any]:
     models: dict[str, Any] = {}
     for view in views:
         for model in (view, *view.links.values()):
-            state, paths, buffers = _remove_buffers(model.get_state())
+            state, paths, buffers = _remove_buffers(getattr(model, "page_state", model.get_state)())
             kept = {k: v for k, v in state.items() if k not in _MACHINERY and not k.startswith(("_model", "_view_"))}
             models[_id(model)] = {
                 "state": kept,

@@ -47,6 +47,19 @@ class Link(anywidget.AnyWidget):
         self.views: weakref.WeakSet[View] = weakref.WeakSet()
         super().__init__(scale=scale.to_state(), threshold=scale.threshold)
 
+    def leave(self, view: View) -> None:
+        """The view follows this link no more; nobody's link is closed."""
+        self.views.discard(view)
+        if not self.views:
+            self.close()
+
+    def close(self) -> None:
+        """Close the link's comm, and that of the layout that every widget has."""
+        layout = None if self.comm is None else self.layout
+        super().close()
+        if layout is not None:
+            layout.close()
+
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         names = ", ".join(sorted(type(v).__name__ for v in self.views))
         return {"text/plain": f"Link({names})"}, {}

@@ -2,12 +2,13 @@
 import { paint, pixelTable } from "../colormap";
 import { h, say, show } from "../dom";
 import { number, percent, signed } from "../format";
-import { outside } from "../scale";
+import { outside as countOutside } from "../scale";
 import type { Grid, ScaleState } from "../types";
 
 export interface ColorBar {
   el: HTMLElement;
-  draw(scale: ScaleState, threshold: number, maps: readonly Grid[]): void;
+  /** `said`: what lies outside, in words, for callers that have counted it already */
+  draw(scale: ScaleState, threshold: number, maps: readonly Grid[], said?: string): void;
 }
 
 const RULE_NAMES: Readonly<Record<string, string>> = {
@@ -24,11 +25,14 @@ export function ruleInWords(clip: string): string {
 
 /** What lies outside, in words; always said, also when it is nothing. */
 export function outsideInWords(maps: readonly Grid[], scale: ScaleState): string {
-  const parts = maps.map((map) => ({ n: map.data.length, ...outside(map.data, scale.vmin, scale.vmax) }));
+  const parts = maps.map((map) => ({ n: map.data.length, ...countOutside(map.data, scale.vmin, scale.vmax) }));
   const cells = parts.reduce((n, p) => n + p.n - p.missing, 0);
   const clipped = cells ? parts.reduce((n, p) => n + p.clipped * (p.n - p.missing), 0) / cells : 0;
   const missing = parts.reduce((n, p) => n + p.missing, 0);
-  const infinite = parts.reduce((n, p) => n + p.infinite, 0);
+  return outsideSaid(clipped, missing, parts.reduce((n, p) => n + p.infinite, 0));
+}
+
+export function outsideSaid(clipped: number, missing: number, infinite: number): string {
   const said = [clipped > 0 ? `${percent(clipped)} of cells beyond them` : "none beyond them"];
   if (missing) said.push(`${missing} ${missing === 1 ? "cell is" : "cells are"} no number (hatched)`);
   if (infinite) said.push(`${infinite} ${infinite === 1 ? "cell is" : "cells are"} infinite`);
@@ -52,7 +56,7 @@ export function createColorBar(): ColorBar {
 
   return {
     el,
-    draw(scale, threshold, maps) {
+    draw(scale, threshold, maps, outside = outsideInWords(maps, scale)) {
       const { vmin, vmax } = scale;
       if (ctx && image) {
         for (let i = 0; i < 256; i++) ramp[i] = vmin + ((i + 0.5) / 256) * (vmax - vmin);
@@ -68,7 +72,7 @@ export function createColorBar(): ColorBar {
       ends[1].style.left = `${(-100 * vmin) / (vmax - vmin)}%`;
       show(against, zero);
       canvas.setAttribute("aria-label", `Colours from ${number(vmin)} to ${number(vmax)}.`);
-      say(note, `${capital(ruleInWords(scale.clip))}, ${outsideInWords(maps, scale)}.`);
+      say(note, `${capital(ruleInWords(scale.clip))}, ${outside}.`);
     },
   };
 }
