@@ -31,30 +31,34 @@ def advance(x: Tensor, g: Tensor, start: Tensor, end: Tensor, share: float, frac
     x_max = end if ahead == 1 else start + full * ahead  # exact at the end, so that a value is known to have arrived
     target = full.abs().sum(1) * (1 - share)
     # In the direction of the end, as a share of the way; values that have nowhere to go count as arrived.
-    late = torch.where(full != 0, (x - start) / full, ahead) < behind
+    late = ((x - start) / full).masked_fill_(full == 0, ahead) < behind
     x = torch.where(late, start + full * behind, x)
-    size = torch.where(x == x_max, torch.inf, g.abs())
+    size = g.abs().masked_fill_(x == x_max, torch.inf)
     rank = int(fraction * (x.shape[1] - 1)) + 1
     open_rows = torch.arange(len(x), device=x.device)
     while len(open_rows):
-        here = x[open_rows]
-        gap = (here - end[open_rows]).abs().sum(1) - target[open_rows]
+        gap = _take(x, open_rows).sub(_take(end, open_rows)).abs_().sum(1) - target[open_rows]
         # A distance above the target by rounding only is no gap; below it, a later step catches up.
         wanted = gap > _CLOSE * target[open_rows].clamp_min(1.0)
-        open_rows, here, gap = open_rows[wanted], here[wanted], gap[wanted]
+        open_rows, gap = open_rows[wanted], gap[wanted]
         if not len(open_rows):
             break
-        order = size[open_rows]
+        order, here, goal = _take(size, open_rows), _take(x, open_rows), _take(x_max, open_rows)
         threshold = order.kthvalue(rank, dim=1, keepdim=True).values
-        chosen = (order <= threshold) & order.isfinite()
-        way = (x_max[open_rows] - here) * chosen
+        chosen = (order <= threshold) & (order < torch.inf)
+        way = (goal - here).mul_(chosen)
         room = way.abs().sum(1)
         part = torch.where(room > 0, (gap / room.clamp_min(1e-300)).clamp_max(1.0), 1.0)
         whole = (part >= 1)[:, None] & chosen
-        x[open_rows] = torch.where(whole, x_max[open_rows], here + way * part[:, None])
-        size[open_rows] = torch.where(whole, torch.inf, order)
+        x[open_rows] = torch.where(whole, goal, here + way * part[:, None])
+        size[open_rows] = order.masked_fill(whole, torch.inf)
         open_rows = open_rows[(part >= 1) & chosen.any(1)]
     return x
+
+
+def _take(t: Tensor, rows: Tensor) -> Tensor:
+    """Rows of ``t``; all of them, which is the rule, are no copy."""
+    return t if len(rows) == len(t) else t[rows]
 
 
 class GuidedIGEvidence(BatchEvidence):
@@ -110,7 +114,7 @@ class GuidedIGEvidence(BatchEvidence):
             if columns is not None:  # not linear: each point of a path has weights of its own
                 w = torch.cat([weights_of([[columns[q][n]]], scores.detach()[r:r + 1])[0]
                                for r, (q, n) in enumerate(rows.tolist())])
-            return input_gradient(scores, leaf, w[None], retain=False)[0].flatten(1).double()
+            return input_gradient(scores, leaf, w[None], retain=False)[0].flatten(1)
 
 
 @register(name="guided-ig", family="path", linear=False, signed=True, complete=False, needs=("gradients",),
