@@ -54,7 +54,8 @@ def test_layers_and_models_of_a_mixed_list() -> None:
     assert (flat.places.rows, flat.places.columns) == ([""], ["a", "b", "c"])
     folded = Comparison(layers, rows=("models", "layers"))
     assert folded.places.rows[:2] == ["net · a", "net · b"]
-    assert Comparison([one(params={"steps": n}) for n in (8, 64)]).places.columns == ["grad-cam, steps 8", "grad-cam, steps 64"]
+    two = Comparison([one(params={"steps": n}) for n in (8, 64)])
+    assert two.places.columns == ["grad-cam, steps 8", "grad-cam, steps 64"]
 
 
 def test_a_layer_that_only_one_method_has_needs_no_row_of_its_own() -> None:
@@ -71,7 +72,8 @@ def test_inputs_that_are_asked_different_questions_say_theirs() -> None:
 
 
 @pytest.mark.parametrize(("given", "said"), [
-    ({"rows": "colour"}, "choose one or several of inputs"), ({"rows": "methods", "columns": "methods"}, "both name methods"),
+    ({"rows": "colour"}, "choose one or several of inputs"),
+    ({"rows": "methods", "columns": "methods"}, "both name methods"),
     ({"columns": "methods", "rows": "layers"}, "both fall on"), ({"scale": "own"}, "'shared', 'each'"),
     ({"reference": "m9"}, "the columns are 'm0', 'm1'"), ({"sort": "deletion"}, "no score here; there are 'score'"),
     ({"sort": "score", "sort_column": 7}, "column's number"), ({"foil": "wolf"}, "need evidence"),
@@ -221,7 +223,8 @@ def decoded(packed: dict[str, Any]) -> np.ndarray:
     import zlib
 
     n = packed["shape"][0]
-    planes = np.stack([np.frombuffer(packed["view"][:n], np.uint8), np.frombuffer(zlib.decompress(packed["view"][n:]), np.uint8)], -1)
+    low, high = packed["view"][:n], zlib.decompress(packed["view"][n:])
+    planes = np.stack([np.frombuffer(low, np.uint8), np.frombuffer(high, np.uint8)], -1)
     half = np.ascontiguousarray(planes).view("<f2").ravel().astype(np.float64)
     for start, length, factor in packed["factors"]:
         half[start:start + length] *= factor
@@ -235,7 +238,8 @@ def test_float16_keeps_every_unit_within_the_error_it_states(unit: float) -> Non
     packed, error = compact_maps(values, [2000, 3000])
     back = decoded(packed)
     np.testing.assert_array_equal(back[:3], values[:3])
-    found = max(np.abs(back[part] - values[part]).max() / np.ptp(values[part]) for part in (slice(3, 2000), slice(2000, 5000)))
+    parts = (slice(3, 2000), slice(2000, 5000))
+    found = max(np.abs(back[part] - values[part]).max() / np.ptp(values[part]) for part in parts)
     assert error == pytest.approx(found, rel=1e-6)
     assert 0 < error <= 2**-11
 
