@@ -116,7 +116,8 @@ Made by `python -m benchmarks.words docs/words.md`.
 
 {n} fresh creatures (seed {seed}), {maps} maps of {methods}, "why the predicted class", the parts named by what they
 are ("star", "feathered wing"). *Coverage@k*: share of the positive mass in the first k parts that the text names. *True*:
-share of its checkable claims that the map supports. *Words*: per sentence. *Ease*: Flesch's reading ease (1948), 60 to 70 is plain
+share of its checkable claims that the map supports. *Words*: per sentence. *Ease*: Flesch's reading ease (1948), 60 to 70 is
+plain
 English. *Simulated*: how often a small rule reader, who knows which creature has which parts and sees nothing but the text
 (without class names), names the model's prediction; chance is 1/12 = 0.08.
 
