@@ -20,6 +20,7 @@ _HOME = {
     "from_array": "explanation",
     "Evidence": "evidence", "Basis": "evidence",
     "load": "storage",
+    "recommend": "recommendation",
     "explain": "explainers", "prepare": "explainers", "methods": "explainers", "MethodInfo": "explainers",
     "Scale": "scale",
     "Heatmap": "widgets", "Contrast": "widgets", "Narrative": "widgets", "Link": "widgets", "link": "widgets",
