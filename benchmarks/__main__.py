@@ -79,7 +79,7 @@ def _processor() -> str:
 def page(groups: list[dict[str, Any]]) -> str:
     """The page of all stored groups, in the order of `GROUPS`."""
     rows = [(g, [Row(**r) for r in g["rows"]]) for g in sorted(groups, key=lambda g: GROUPS.index(g["group"]))]
-    missed = [f"* {r.what}: {r.figure:.3g} {r.unit}, bound {r.bound:g}" for _, some in rows for r in some
+    missed = [f"* {g['group']}: {r.what}: {r.figure:.3g} {r.unit}, bound {r.bound:g}" for g, some in rows for r in some
               if r.verdict == "MISSED"]
     parts = [_HEAD, "Bounds missed:\n\n" + "\n".join(missed) + "\n" if missed else "No bound is missed.\n"]
     for g, some in rows:

@@ -3,7 +3,7 @@
 A method has a line in `RULES`: which passes one question on one input needs, and with which parameters it is measured.
 Three kinds of passes, all with no parameter asking for a gradient: a *forward* without a graph; one *to the input*,
 forward with a graph and back to the input; one *to the features*, forward with the graph cut at the last map before
-pooling, and back through the head alone. Methods that take many passes are measured at 112 x 112 (score-cam at 64 x 64).
+pooling, and back through the head alone. Methods that take many passes are measured at 112 x 112 (or 64 x 64).
 """
 
 from __future__ import annotations
@@ -73,9 +73,9 @@ RULES: dict[str, Rule] = {
     "rise": Rule((("forward", 1, 1), ("forward", 192, 64)), 112, {"n_masks": 192}),
     "kernel-shap": Rule((("forward", 2, 1), ("forward", 192, 64)), 112, {"n_samples": 192, "segments": GRID}),
     "regional": Rule((("forward", 1, 1), ("forward", 250, 64)), 112, {"segments": GRID}),
-    "xrai": Rule((("forward", 1, 1), ("input", 50, 32)), 112, {"steps": 25}, remark="and its segments and regions"),
-    "meaningful-perturbation": Rule((("forward", 1, 1), ("input", 20, 1)), 112, {"steps": 20}),
-    "fido": Rule((("forward", 1, 1), ("input", 40, 4)), 112, {"steps": 10}),
+    "xrai": Rule((("forward", 1, 1), ("input", 200, 32)), 112, remark="and its segments and regions"),
+    "meaningful-perturbation": Rule((("forward", 1, 1), ("input", 300, 1)), 64, remark="and 12 forwards to judge it"),
+    "fido": Rule((("forward", 1, 1), ("input", 400, 4)), 64, remark="and 32 forwards to judge it"),
     "lrp": Rule((("forward", 1, 1), ("input", 1, 1)), remark="a rule goes through its layer several times"),
     "rollout": Rule((("forward", 1, 1),), net="ViT-Tiny"),
     "gradient-x-attention": Rule((("input", 1, 1),), net="ViT-Tiny"),
@@ -109,7 +109,7 @@ def _row(name: str, rule: Rule, device: str, quick: bool) -> Row:
         sw.explain(model, x, sw.why(7), method=name, progress=False, **rule.params)
 
     few = sum(len(batch) for _, batch in plain) < 10
-    r, a, b = ratio(ask, bare, (5 if quick else 31) if few else (3 if quick else 7), warm=3 if few else 1)
+    r, a, b = ratio(ask, bare, (5 if quick else 31) if few else (3 if quick else 5), warm=3 if few else 1)
     remark = f"{a * 1e3:.0f} ms; bare {b * 1e3:.0f} ms: {rule}" + (f"; {rule.remark}" if rule.remark else "")
     return Row(f"{name}, {rule.net} at {rule.size}", r, "bare passes", BOUND[device], remark)
 

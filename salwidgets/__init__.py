@@ -25,6 +25,7 @@ _HOME = {
     "Scale": "scale",
     "Heatmap": "widgets", "Contrast": "widgets", "Narrative": "widgets", "Link": "widgets", "link": "widgets",
     "ClassTree": "widgets", "Layers": "widgets", "Randomisation": "widgets", "through_layers": "explainers",
+    "Comparison": "widgets",
     "verbalize": "verbalization", "Verbalization": "verbalization", "LLMWriter": "verbalization",
 }
 _ROOMS = ("errors", "explainers", "figures", "metrics", "questions", "scale", "taxonomy", "verbalization", "widgets",
