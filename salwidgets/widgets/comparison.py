@@ -249,8 +249,9 @@ class Comparison(Asking):
     def shown_maps(self) -> list[NDArray[np.float32]]:
         plain = self._plain()
         others = [self.subtracted(i) for i in range(len(plain))]
-        return [m if j is None else (m.astype(np.float64) - plain[j]).astype(np.float32)
-                for m, j in zip(plain, others, strict=True)]
+        with np.errstate(invalid="ignore"):  # infinity minus infinity is no number, and is drawn so
+            return [m if j is None else (m.astype(np.float64) - plain[j]).astype(np.float32)
+                    for m, j in zip(plain, others, strict=True)]
 
     def shown_map(self) -> NDArray[np.float32]:
         """The map of the panel that was touched last (trait ``active``)."""

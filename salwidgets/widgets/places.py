@@ -94,6 +94,8 @@ def _placed(origins: Sequence[Origin], numbers: dict[str, list[int]], row_facets
         labels = [" · ".join(_label(f, origins, numbers, first[key], told) for f in facets) for key in order]
         sides.append(([order[key] for key in found], labels))
     (row_of, row_labels), (column_of, column_labels) = sides
+    if not row_facets and not column_facets:
+        column_labels = [origins[0].method]  # nothing to tell apart, but a name all the same
     at = list(zip(row_of, column_of, strict=True))
     seen: dict[tuple[int, int], int] = {}
     for i, here in enumerate(at):

@@ -324,7 +324,7 @@ def test_the_registry_prints_as_a_table():
     assert "<table>" in table._repr_html_()
     for info in table:
         assert info.source
-        assert info.family in ("cam", "gradient", "path", "perturbation", "attention", "mask")
+        assert info.family in ("cam", "gradient", "path", "perturbation", "attention", "mask", "relevance")
 
 
 class TestTasks:

@@ -296,12 +296,19 @@ class View {
   }
 
   follow(): void {
-    const ask = () => {
+    let asking = false;
+    const asked = () => {
+      asking = false;
+      if (this.signal.aborted) return;
       this.maps.ask();
       this.missing = "";
       this.again();
       const { foil } = this;
       if (foil) tell(this.shared, { target: foil.target().name, foil: foil.foil()?.name ?? "", source: String(this.model.get("source")) });
+    };
+    const ask = () => { // target and foil may change one after the other; the question is what they are in the end
+      if (!asking) queueMicrotask(asked);
+      asking = true;
     };
     if (this.foil) {
       this.shared.on("question", () => this.take());
