@@ -26,7 +26,7 @@ zoom,
     ("py", """answers = sw.explain(model, world.images[:4], sw.why(), method=["grad-cam", "hires-cam", "lrp", "eigen-cam"])
 grid = sw.Comparison(answers, scale="each")
 grid"""),
-    ("md", """These methods measure in different units, so each map has a scale of its own, and a badge says so. Maps with one unit
+    ("md", """These methods measure in different units: each map has its own scale, and a badge says so. Maps with one unit
 share one scale (the default). The difference to a column is raw map minus raw map; class-blind maps are never
 subtracted. Scores, one row per explanation, stand under the maps and sort the rows."""),
     ("py", """import numpy as np
