@@ -141,13 +141,14 @@ class Comparison(Asking):
         if own and SCORE in given:
             raise InputError(f"scores= holds a column {SCORE!r}, the name of the question's own score; call it otherwise.")
         names = [*([SCORE] if own else []), *given]
+        shared, alone = shared_notices(panels)
         state, start = [], 0
         for i, p in enumerate(panels):
             row, column = self.places.at[i]
             numbers = [*([p.score] if own else []), *(values[i] for values in given.values())]
             state.append({"row": row, "column": column, "map": [start, *p.grid], "picture": which[i],
                           "scores": numbers, "score": p.score_text, "question": p.question, "caption": p.caption,
-                          "notices": list(p.notices), "blind": p.blind})
+                          "notices": alone[i], "blind": p.blind})
             start += p.values.size
         more = {}
         if self._nodes is not None:
@@ -157,7 +158,7 @@ class Comparison(Asking):
                 "pictures": pack(np.concatenate([p.ravel() for p in pictures]), "uint8"),
                 "sheets": [list(p.shape[:2]) for p in pictures], "size": list(panels[0].image.shape[:2]),
                 "rows": self.places.rows, "columns": self.places.columns, "score_names": names,
-                "notices": shared_notices(panels), "title": self._title(), **more}
+                "notices": shared, "title": self._title(), **more}
 
     def _title(self) -> str:
         questions = list(dict.fromkeys(p.question for p in self._panels))

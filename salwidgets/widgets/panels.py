@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..captions import CLASS_BLIND, caption, notices, score_text, title
+from ..captions import caption, notices, score_text, title
 from ..errors import InputError
 from .nodes import Nodes
 from .places import Origin
@@ -130,14 +130,15 @@ def _small(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.LANCZOS))
 
 
-def shared_notices(panels: Sequence[Panel]) -> list[str]:
-    """Every notice once, with the methods that it is about if it is not about all."""
+def shared_notices(panels: Sequence[Panel]) -> tuple[list[str], list[list[str]]]:
+    """Notices about several maps, with their methods if they are not about all; and what is said of one map alone."""
     about: dict[str, list[str]] = {}
     for p in panels:
         for notice in p.notices:
             about.setdefault(notice, []).append(p.origin.method)
-    return [notice if len(methods) == len(panels) else f"{', '.join(dict.fromkeys(methods))}: {notice}"
-            for notice, methods in about.items()]
+    shared = [notice if len(methods) == len(panels) else f"{', '.join(dict.fromkeys(methods))}: {notice}"
+              for notice, methods in about.items() if len(methods) > 1]
+    return shared, [[n for n in p.notices if len(about[n]) == 1] for p in panels]
 
 
-__all__ = ["CLASS_BLIND", "Panel", "from_evidence", "from_explanations", "shared_notices", "sheets"]
+__all__ = ["Panel", "from_evidence", "from_explanations", "shared_notices", "sheets"]

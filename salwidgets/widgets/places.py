@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,7 +44,8 @@ def place(origins: Sequence[Origin], rows: Any = None, columns: Any = None) -> P
     one (else layers, models, questions, inputs), and the rows are whatever else is needed to tell all maps apart.
     Raises `InputError` for unknown names, and where two maps would fall on one place.
     """
-    keys = {f: [_KEYS[f](o) for o in origins] for f in FACETS}
+    keys = {f: [getattr(o, name) for o in origins] for f, name in _FIELDS.items()}
+    settings = _settings(origins, keys)
     numbers = {f: _numbered(keys[f]) for f in FACETS}
     asked_rows, asked_columns = _names("rows", rows), _names("columns", columns)
     both = set(asked_rows or ()) & set(asked_columns or ())
@@ -56,7 +57,27 @@ def place(origins: Sequence[Origin], rows: Any = None, columns: Any = None) -> P
         row_facets = _needed(numbers, column_facets)
     elif asked_columns is None:
         column_facets = (*column_facets, *_needed(numbers, (*row_facets, *column_facets), _COLUMNS_FIRST))
-    return _placed(origins, numbers, row_facets, column_facets)
+    return _placed(origins, settings, numbers, row_facets, column_facets)
+
+
+def _settings(origins: Sequence[Origin], keys: dict[str, list[Any]]) -> tuple[str, ...]:
+    """The parameters that tell runs of one method apart where nothing else does; they join its key.
+
+    Not every parameter is a setting: some methods note there what they found on an input.
+    """
+    def different(names: Sequence[str]) -> int:
+        chosen = [tuple(repr(dict(o.params).get(n)) for n in names) for o in origins]
+        return len(set(zip(*keys.values(), chosen, strict=True)))
+
+    if different(()) == len(origins):
+        return ()
+    names = list(dict.fromkeys(n for o in origins for n, _ in o.params))
+    alone = [n for n in names if different((n,)) == len(origins)]
+    found = tuple(alone[:1] or names)
+    if different(found) > different(()):
+        keys["methods"] = [(o.method, *(repr(dict(o.params).get(n)) for n in found)) for o in origins]
+        return found
+    return ()
 
 
 def _first_column(numbers: dict[str, list[int]], taken: Sequence[str]) -> tuple[str, ...]:
@@ -83,7 +104,7 @@ def _combined(numbers: dict[str, list[int]], facets: Sequence[str]) -> list[tupl
     return [tuple(numbers[f][i] for f in facets) for i in range(n)]
 
 
-def _placed(origins: Sequence[Origin], numbers: dict[str, list[int]], row_facets: tuple[str, ...],
+def _placed(origins: Sequence[Origin], settings: Sequence[str], numbers: dict[str, list[int]], row_facets: tuple[str, ...],
             column_facets: tuple[str, ...]) -> Places:
     sides = []
     for facets in (row_facets, column_facets):
@@ -91,7 +112,7 @@ def _placed(origins: Sequence[Origin], numbers: dict[str, list[int]], row_facets
         order = {key: i for i, key in enumerate(sorted(set(found)))}
         first = {key: found.index(key) for key in order}
         told = "questions" in (*row_facets, *column_facets)
-        labels = [" · ".join(_label(f, origins, numbers, first[key], told) for f in facets) for key in order]
+        labels = [" · ".join(_label(f, origins, settings, numbers, first[key], told) for f in facets) for key in order]
         sides.append(([order[key] for key in found], labels))
     (row_of, row_labels), (column_of, column_labels) = sides
     if not row_facets and not column_facets:
@@ -107,7 +128,7 @@ def _placed(origins: Sequence[Origin], numbers: dict[str, list[int]], row_facets
     return Places(at, row_labels, column_labels, row_facets, column_facets)
 
 
-def _label(facet: str, origins: Sequence[Origin], numbers: dict[str, list[int]], i: int,
+def _label(facet: str, origins: Sequence[Origin], settings: Sequence[str], numbers: dict[str, list[int]], i: int,
            told: bool) -> str:
     """``told``: the questions stand elsewhere; otherwise inputs that are asked different ones say theirs."""
     o = origins[i]
@@ -117,16 +138,16 @@ def _label(facet: str, origins: Sequence[Origin], numbers: dict[str, list[int]],
         several = len(set(numbers["questions"])) > 1
         return f"{name}: {o.question}" if several and len(asked) == 1 and not told else name
     if facet == "methods":
-        return _method_label(o, origins)
+        return _method_label(o, origins, settings)
     text = {"questions": o.question, "layers": o.layer, "models": o.model}[facet]
     return text or {"questions": "no question", "layers": "no layer", "models": "no model"}[facet]
 
 
-def _method_label(o: Origin, origins: Sequence[Origin]) -> str:
-    """The method, with those parameters in which it differs from itself."""
+def _method_label(o: Origin, origins: Sequence[Origin], settings: Sequence[str]) -> str:
+    """The method, with those settings in which it differs from itself."""
     others = [dict(p.params) for p in origins if p.method == o.method]
     mine = dict(o.params)
-    differ = [k for k in mine if any(repr(p.get(k)) != repr(mine[k]) for p in others)]
+    differ = [k for k in settings if k in mine and any(repr(p.get(k)) != repr(mine[k]) for p in others)]
     return ", ".join([o.method, *(f"{k.replace('_', ' ')} {mine[k]}" for k in differ)])
 
 
@@ -146,6 +167,4 @@ def _names(side: str, given: Any) -> tuple[str, ...] | None:
     return names
 
 
-_KEYS: dict[str, Callable[[Origin], Any]] = {
-    "inputs": lambda o: o.input, "questions": lambda o: o.question, "layers": lambda o: o.layer,
-    "models": lambda o: o.model, "methods": lambda o: (o.method, repr(o.params))}
+_FIELDS = {"inputs": "input", "questions": "question", "models": "model", "layers": "layer", "methods": "method"}

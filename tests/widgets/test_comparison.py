@@ -64,6 +64,21 @@ def test_a_layer_that_only_one_method_has_needs_no_row_of_its_own() -> None:
     assert Comparison(items).places.rows == [""]
 
 
+def test_what_a_method_found_on_an_input_is_no_setting_of_it() -> None:
+    items = maps(3, 2)
+    for i, e in enumerate(items):
+        e.params = {"bias_share": 0.1 * i, "steps": 8}
+        e.notices = (f"{i} stayed with the biases.", "A word for all.")
+    w = Comparison(items)
+    assert w.places.columns == ["m0", "m1"]
+    assert w.notices == ["A word for all."]
+    assert w.panels[4]["notices"] == ["4 stayed with the biases."]
+    both = list(maps(1, 1)) + list(maps(1, 1))
+    for e, steps in zip(both, (8, 64), strict=True):
+        e.params = {"bias_share": steps / 100, "steps": steps}
+    assert len(Comparison(both).places.columns) == 2
+
+
 def test_inputs_that_are_asked_different_questions_say_theirs() -> None:
     items = maps(2, 2)
     for i, name in enumerate(["husky", "husky", "wolf", "wolf"]):

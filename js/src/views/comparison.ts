@@ -67,6 +67,7 @@ function layout(model: Model, shared: Shared, grid: TileGrid, foil: Foil | null,
     message: h("p", { class: "salw-message", role: "status" }),
     now: h("p", { class: "salw-now" }),
     caption: h("p", { class: "salw-caption" }),
+    notices: h("div"),
     bar: createColorBar(),
     faint: h("p", { class: "salw-note" }),
     badge: h("span", { class: "salw-badge", hidden: true }, "each map has its own scale"),
@@ -127,7 +128,7 @@ class View {
     const { parts } = this;
     parts.frame.append(h("div", { class: "salw-body salw-below" },
       h("div", { class: "salw-left" }, parts.bar.el, parts.faint, parts.badge, parts.apart, parts.stored, noticeList(this.model.get("notices") as string[])),
-      h("div", { class: "salw-side" }, h("div", { class: "salw-about-map" }, parts.now, parts.caption), parts.readout.el,
+      h("div", { class: "salw-side" }, h("div", { class: "salw-about-map" }, parts.now, parts.caption, parts.notices), parts.readout.el,
         parts.scale.el, this.table.el, keyHelp(GRID_KEYS))), parts.live.el);
     el.append(parts.frame);
     this.arrange();
@@ -157,7 +158,8 @@ class View {
 
   private say(i: number, tile: Tile): void {
     const scale = this.painting.each ? this.painting.scale(tile.map()) : null;
-    const note = [this.maps.said(i), scale && `${number(scale.vmin)} to ${signed(scale.vmax)}`].filter(Boolean).join(" \u00b7 ");
+    const own = this.data.panels[i]?.notices.length ? "has a notice" : "";
+    const note = [this.maps.said(i), own, scale && `${number(scale.vmin)} to ${signed(scale.vmax)}`].filter(Boolean).join(" \u00b7 ");
     tile.say(this.grid.label(i), scoreLines(this.model, this.maps, i), note);
   }
 
@@ -250,6 +252,7 @@ class View {
     say(this.parts.now, this.grid.label(i));
     const asked = this.grid.label(i).includes(panel.question) ? "" : panel.question;
     say(this.parts.caption, [asked, panel.caption].filter(Boolean).join(" \u00b7 "));
+    this.parts.notices.replaceChildren(noticeList(panel.notices) ?? "");
   }
 
   private hands(): void {
