@@ -28,8 +28,8 @@ _HOME = {
     "Comparison": "widgets",
     "verbalize": "verbalization", "Verbalization": "verbalization", "LLMWriter": "verbalization",
 }
-_ROOMS = ("errors", "explainers", "figures", "metrics", "questions", "scale", "taxonomy", "verbalization", "widgets",
-          "worlds")
+_ROOMS = ("concepts", "errors", "explainers", "figures", "metrics", "questions", "scale", "taxonomy", "verbalization",
+          "widgets", "worlds")
 
 __all__ = ["__version__", *_HOME, *_ROOMS]  # pyright: ignore
 
