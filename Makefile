@@ -1,5 +1,6 @@
 # `make demo` and `make test` set everything up on a fresh machine (Python 3.11+, Node 20).
 PYTHON ?= python3
+JOBS ?= $(shell $(PYTHON) -c "import os; print(min(4, os.cpu_count() or 1))")
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
@@ -19,7 +20,7 @@ lab: .venv/ready
 	mkdir -p out && cd out && ../$(BIN)/salwidgets demo
 
 test: check
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
 check: .venv/ready js/node_modules/ready
 	$(BIN)/ruff check .
