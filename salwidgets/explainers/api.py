@@ -47,7 +47,7 @@ def explain(model: Model, inputs: Any, question: Question | Sequence[Question], 
     with Progress(sum(w.passes(x) + w.answer_passes(x) for w in ways), "explaining", progress) as bar:
         for start, part in _chunks(x):
             asked = questions[start:start + len(part)] if paired else questions
-            job = Job(model, part, questions[0].task, bar)
+            job = Job(model, part, questions[0].task, bar, first=start, total=len(x))
             for way, rows in zip(ways, grids, strict=True):
                 rows += _answers(way, job, asked, paired, start)
     shape = (len(x), len(grids[0][0]), len(ways))
@@ -73,7 +73,8 @@ def prepare(model: Model, inputs: Any, method: str = "grad-cam", classes: Sequen
     way = _methods([method], params)[0]
     x, single = model.batch(inputs)
     with Progress(way.passes(x), "preparing", progress) as bar:
-        parts = [e for _, part in _chunks(x) for e in _fitting(way, Job(model, part, task, bar), _evidence)]
+        jobs = [Job(model, part, task, bar, first=start, total=len(x)) for start, part in _chunks(x)]
+        parts = [e for job in jobs for e in _fitting(way, job, _evidence)]
     evidence = PreparedEvidence(parts, single)
     if classes is not None:
         evidence.basis(classes)
@@ -190,7 +191,8 @@ def _fitting(way: Method, job: Job, work: Callable[[Method, Job], T]) -> list[T]
         raise ModelError(f"one input of shape {list(job.x.shape[1:])} does not fit in memory with {way.info.name}: {said}")
     half = (n + 1) // 2
     way.notices = (f"for lack of memory, batches were halved to {half} input{'s'[:half != 1]}.",)
-    halves = [replace(job, x=part, shared={}) for part in job.x.split(half)]
+    halves = [replace(job, x=part, first=job.first + start, shared={})
+              for start, part in zip((0, half), job.x.split(half), strict=True)]
     return [result for part in halves for result in _fitting(way, part, work)]
 
 

@@ -14,7 +14,8 @@ def gradients(scores: Tensor, tensors: Sequence[Tensor], weights: Tensor, *, ret
               allow_unused: bool = True) -> list[Tensor]:
     """d (weights . scores) / d each tensor, `[Q, *shape]`, for weights `[Q, N, K]`.
 
-    Several questions go in one batched backward; where torch has no batching rule for an operation, one by one.
+    Several questions go in one batched backward; where an operation cannot be batched (torch has no rule for it, or a
+    custom backward reads numbers out of its gradient), one by one.
     A tensor that the scores do not depend on has zeros (an error, unless ``allow_unused``).
     Raises `ModelError` if the weights of the network were changed since the forward pass.
     """
@@ -32,11 +33,11 @@ def gradients(scores: Tensor, tensors: Sequence[Tensor], weights: Tensor, *, ret
 def _backward(scores: Tensor, tensors: Sequence[Tensor], w: Tensor, retain: bool,
               allow_unused: bool) -> list[Tensor | None]:
     if len(w) > 1:
-        try:
-            return list(torch.autograd.grad(scores, tensors, w, retain_graph=retain, allow_unused=allow_unused,
+        try:  # a pass that stops half-way must leave the graph for the passes below
+            return list(torch.autograd.grad(scores, tensors, w, retain_graph=True, allow_unused=allow_unused,
                                             is_grads_batched=True))
-        except (RuntimeError, NotImplementedError) as e:
-            if "vmap" not in str(e) and "batching rule" not in str(e):
+        except RuntimeError as e:  # what is no matter of batching comes again below
+            if isinstance(e, torch.OutOfMemoryError) or "allocate memory" in str(e):
                 raise
     each = [torch.autograd.grad(scores, tensors, row, retain_graph=retain or len(w) > 1, allow_unused=allow_unused)
             for row in w]

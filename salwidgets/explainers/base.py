@@ -33,13 +33,23 @@ _TOP_CLASSES = 12
 
 @dataclass(eq=False)
 class Job:
-    """One batch to prepare evidence for. ``shared`` holds what several methods can use (one forward for ten CAMs)."""
+    """One batch to prepare evidence for. ``shared`` holds what several methods can use (one forward for ten CAMs).
+    The batch is inputs ``first`` and on of the caller's ``total`` (0: it is all of them)."""
 
     model: Model
     x: Tensor
     task: Task | None
     progress: Progress
     shared: dict[Any, Any] = field(default_factory=dict)
+    first: int = 0
+    total: int = 0
+
+    def __post_init__(self) -> None:
+        self.total = self.total or len(self.x)
+
+    def mine(self, rows: Any) -> Any:
+        """This batch's rows of an array that has one for each of the caller's inputs."""
+        return rows[self.first:self.first + len(self.x)]
 
 
 E_ = TypeVar("E_", bound="BatchEvidence")

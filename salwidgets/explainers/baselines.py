@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..errors import MethodError
 from ..models import Model
+from .base import Job
 
 BASELINES = ("zero", "black", "white", "mean", "blur", "uniform")
 
@@ -19,7 +20,8 @@ def make(model: Model, x: Tensor, baseline: Any, seed: int = 0) -> Tensor:
 
     "zero": zeros in the model's input space (the mean colour, if inputs are normalised). "black", "white": these
     colours, through the model's mean and std. "mean": each input's own mean per channel. "blur": Gaussian, sigma
-    1/22 of the shorter side (10 px at 224; ours). "uniform": noise between the input's extremes, from ``seed``.
+    1/22 of the shorter side (10 px at 224; ours). "uniform": noise between the input's extremes, from ``seed``, the
+    same draw for every input (ours), so that an input's baseline is the same alone and in company.
     A number, or an array or tensor broadcastable to ``x``, is taken as it is.
     """
     if isinstance(baseline, str):
@@ -35,6 +37,17 @@ def make(model: Model, x: Tensor, baseline: Any, seed: int = 0) -> Tensor:
     raise MethodError(f"baseline={baseline!r}; give one of {', '.join(BASELINES)}, a number, or an array.")
 
 
+def of(job: Job, baseline: Any, seed: int = 0) -> Tensor:
+    """`make` for a batch, see `mine`."""
+    return make(job.model, job.x, mine(job, baseline), seed)
+
+
+def mine(job: Job, baseline: Any) -> Any:
+    """A baseline as it is, or the batch's rows of an array with one for each of the caller's inputs."""
+    each = isinstance(baseline, (Tensor, np.ndarray)) and baseline.ndim == job.x.ndim and len(baseline) == job.total
+    return job.mine(baseline) if each else baseline
+
+
 def _named(model: Model, x: Tensor, name: str, seed: int) -> Tensor:
     if name == "zero":
         return torch.zeros_like(x)
@@ -48,7 +61,7 @@ def _named(model: Model, x: Tensor, name: str, seed: int) -> Tensor:
     if name == "mean":
         return x.mean(spatial, keepdim=True).expand_as(x) if spatial else x.mean(1, keepdim=True).expand_as(x)
     if name == "uniform":
-        noise = torch.rand(x.shape, generator=torch.Generator().manual_seed(seed)).to(x.device)
+        noise = torch.rand(x.shape[1:], generator=torch.Generator().manual_seed(seed)).to(x.device)
         rest = tuple(range(1, x.ndim))
         low, high = x.amin(rest, keepdim=True), x.amax(rest, keepdim=True)
         return low + noise * (high - low)

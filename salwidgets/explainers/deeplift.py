@@ -185,7 +185,7 @@ class DeepLift(Method):
         check_channels(self)
         need_floats(self, job.x)
         no_torchscript("deeplift", job.model)
-        baseline = baselines.make(job.model, job.x, self.params["baseline"], self.params["seed"])
+        baseline = baselines.of(job, self.params["baseline"], self.params["seed"])
         reference = _Reference()
         with torch.no_grad(), rewired(reference):
             below = job.model.forward(baseline, job.task)

@@ -102,4 +102,4 @@ class Fido(MaskMethod):
         return DropRates(self.params, size, self.cells(size), sdr, samples=int(self.params["n_samples"]))
 
     def infill(self, job: Job) -> infill.Infill:
-        return infill.make(job.model, job.x, self.params["infill"], self.params["sigma"], int(self.params["seed"]))
+        return infill.of(job, self.params["infill"], self.params["sigma"], int(self.params["seed"]))

@@ -151,7 +151,7 @@ class GuidedIG(Method):
         if isinstance(self.params["at_once"], bool) or not isinstance(self.params["at_once"], int) or \
                 self.params["at_once"] < 1:
             raise MethodError(f"guided-ig: at_once={self.params['at_once']!r}; give a whole number of at least 1.")
-        baseline = baselines.make(job.model, job.x, self.params["baseline"], self.params["seed"])
+        baseline = baselines.of(job, self.params["baseline"], self.params["seed"])
         with torch.no_grad():
             logits, below = job.model.forward(job.x, job.task), job.model.forward(baseline, job.task)
         evidence = self.evidence(GuidedIGEvidence, job, logits)

@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from ..errors import MethodError
 from ..models import Model
 from . import baselines
+from .base import Job
 
 Painter = Callable[[Tensor, Tensor], Tensor]
 """(images `[B, C, H, W]`, kept `[B, 1, H, W]` of 0 and 1) -> filled images `[B, C, H, W]`, in the model's input space."""
@@ -59,6 +60,11 @@ def make(model: Model, x: Tensor, infill: Any, sigma: float, seed: int) -> Infil
     if isinstance(infill, str) and infill == "blur":
         return Infill(baselines.blur(x, float(sigma)) if sigma > 0 else x)
     return Infill(baselines.make(model, x, infill, seed))
+
+
+def of(job: Job, infill: Any, sigma: float, seed: int) -> Infill:
+    """`make` for a batch, see `baselines.mine`."""
+    return make(job.model, job.x, baselines.mine(job, infill), sigma, seed)
 
 
 def local_mean(window: int) -> Painter:

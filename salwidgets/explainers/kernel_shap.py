@@ -143,7 +143,7 @@ class KernelShap(Method):
         model, x, task = job.model, job.x, job.task
         need_images(self, x)
         check_count(self, "n_segments", self.params["n_segments"])
-        fill = baselines.make(model, x, self.params["baseline"], self.params["seed"])
+        fill = baselines.of(job, self.params["baseline"], self.params["seed"])
         found = segments.partitions(self, job, self.params["segments"], self.params["n_segments"])
         labels = [_whole(part) for part in found]
         evidence_drops, solved = [], []

@@ -118,4 +118,4 @@ class MeaningfulPerturbation(MaskMethod):
         return math.ceil(size[0] / cell), math.ceil(size[1] / cell)
 
     def infill(self, job: Job) -> infill.Infill:
-        return infill.make(job.model, job.x, self.params["baseline"], self.params["sigma"], int(self.params["seed"]))
+        return infill.of(job, self.params["baseline"], self.params["sigma"], int(self.params["seed"]))

@@ -67,7 +67,7 @@ class NoisyCopies(Sampled):
 
         if of != "integrated-gradients":
             return Points(n, plain, scale=1 / n, spread=self.spread)
-        start = baselines.make(job.model, x, self.params["baseline"], self.params["seed"])
+        start = baselines.of(job, self.params["baseline"], self.params["seed"])
         nodes, weights = quadrature("gauss-legendre", int(self.params["steps"]))
 
         def along(j: Tensor, i: Tensor, k: int) -> tuple[Tensor, Tensor | float]:
@@ -139,4 +139,4 @@ class GradientShap(Sampled):
         several = list(given) if isinstance(given, (list, tuple)) else [given]
         if not several:
             raise MethodError("gradient-shap: the list of baselines is empty; for example baselines=['black', 'white'].")
-        return torch.stack([baselines.make(job.model, x, b, seed) for b in several])
+        return torch.stack([baselines.of(job, b, seed) for b in several])

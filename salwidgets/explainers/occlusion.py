@@ -82,7 +82,7 @@ class Occlusion(Method):
         (wy, wx), (sy, sx) = self._geometry(x)
         h, w = x.shape[-2:]
         (top, rows), (left, columns) = covers(h, wy, sy), covers(w, wx, sx)
-        fill = baselines.make(model, x, self.params["baseline"], self.params["seed"])
+        fill = baselines.of(job, self.params["baseline"], self.params["seed"])
         n, size = len(x), self.params["batch_size"]
         grid = torch.cartesian_prod(torch.arange(n), top, left)
         ys, xs = torch.arange(h), torch.arange(w)

@@ -164,7 +164,7 @@ class IntegratedGradients(Method):
         if until is not None and not 0 < float(until) < 1:
             raise MethodError(f"until={until!r}; give a share between 0 and 1, for example 0.02.")
         need_floats(self, job.x)
-        baseline = baselines.make(job.model, job.x, self.params["baseline"], self.params["seed"])
+        baseline = baselines.of(job, self.params["baseline"], self.params["seed"])
         with torch.no_grad():
             logits, below = job.model.forward(job.x, job.task), job.model.forward(baseline, job.task)
         self.show = job.progress.show

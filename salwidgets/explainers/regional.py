@@ -115,7 +115,7 @@ class Regional(Method):
 
     def prepare(self, job: Job) -> RegionalEvidence:
         model, x, task = job.model, job.x, job.task
-        self._check(x)
+        self._check(x, job.total)
         if task is not None and not task.probabilistic:
             raise MethodError(f"regional measures probabilities, and the scores of a {task.kind} question are none. Use "
                               "occlusion or kernel-shap.")
@@ -125,20 +125,24 @@ class Regional(Method):
             logits = model.forward(x, task)
             job.progress.step(len(x))
             without = [self._without(job, n, part, colours[n]) for n, part in enumerate(labels)]
-        job.progress.step(max(0, self.passes(x) - len(x) - sum(len(w) for w in without) * colours.shape[1]))
+        job.progress.step(max(0, len(x) * self._foreseen() - sum(len(w) for w in without) * colours.shape[1]))
         evidence = self.evidence(RegionalEvidence, job, logits, segments=segments.describe(self.params["segments"]))
         evidence.without, evidence.full, evidence.labels = without, self._probabilities(job, logits), labels
         return evidence
 
     def passes(self, x: Tensor) -> int:
-        self._check(x)
+        self._check(x, len(x))
+        return len(x) * (1 + self._foreseen())
+
+    def _foreseen(self) -> int:
+        """About how many masked copies an input has."""
         given = self.params["segments"]
         regions = sum(self._scales()) if given is None or isinstance(given, str) else 50
-        return len(x) * (1 + regions * int(self.params["n_samples"]))
+        return regions * int(self.params["n_samples"])
 
-    def _check(self, x: Tensor) -> None:
+    def _check(self, x: Tensor, total: int) -> None:
         need_images(self, x)
-        segments.check(self, self.params["segments"], x)
+        segments.check(self, self.params["segments"], x, total)
         laplace = self.params["laplace"]
         if isinstance(laplace, bool) or not isinstance(laplace, (int, float)) or not 0 < laplace < float("inf"):
             raise MethodError(f"regional: laplace={laplace!r}; give a positive number of training images.")

@@ -128,7 +128,7 @@ class Rise(Method):
         if grid > min(h, w):
             raise MethodError(f"grid={grid} is finer than the image ({h} x {w}).")
         masks = Masks(count, grid, float(p), h, w, self.params["seed"]).to(x.device)
-        fill = baselines.make(model, x, self.params["baseline"], self.params["seed"])
+        fill = baselines.of(job, self.params["baseline"], self.params["seed"])
         with torch.no_grad():
             logits = model.forward(x, task)
             job.progress.step(len(x))

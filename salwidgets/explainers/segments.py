@@ -112,8 +112,8 @@ def describe(given: Any) -> Any:
     return f"{len(given)} masks" if isinstance(given, (list, tuple)) else getattr(given, "__name__", "a function")
 
 
-def check(method: Method, given: Any, x: Tensor) -> None:
-    """Raises `MethodError` unless ``given`` can be segments of the inputs ``x`` `[N, C, H, W]`.
+def check(method: Method, given: Any, x: Tensor, total: int | None = None) -> None:
+    """Raises `MethodError` unless ``given`` can be segments of inputs ``x`` `[N, C, H, W]`, which may be some of ``total``.
 
     A name; whole-number labels `[H, W]` for all inputs or `[N, H, W]`, one map each (negative: no region); masks as
     booleans `[S, H, W]` or a list of `[H, W]`, for all inputs; or a function from an input `[H, W, C]` in [0, 1] to
@@ -131,9 +131,9 @@ def check(method: Method, given: Any, x: Tensor) -> None:
         if array.ndim not in (2, 3) or array.shape[-2:] != tuple(x.shape[-2:]) or not array.size:
             raise MethodError(f"{name}: segments of shape {list(array.shape)} do not fit images of {x.shape[-2]} x "
                               f"{x.shape[-1]}; give labels [H, W], labels [N, H, W], or masks [S, H, W] of booleans.")
-        if array.ndim == 3 and array.dtype != bool and len(array) != len(x):
-            raise MethodError(f"{name}: {len(array)} label maps for {len(x)} inputs at once; give one for each (for more "
-                              "than 16 inputs, or masks of your own for each, give a function from an image to its labels).")
+        if array.ndim == 3 and array.dtype != bool and len(array) != (total or len(x)):
+            raise MethodError(f"{name}: {len(array)} label maps for {total or len(x)} inputs; give one for each (where each "
+                              "has masks of its own, give a function from an image to its masks).")
 
 
 @dataclass(eq=False)
@@ -218,12 +218,12 @@ def _groups(rows: Words) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
 
 def _given(method: Method, job: Job, given: Any) -> list[list[Labels]]:
     """The user's segments as layers of label maps for every input."""
-    check(method, given, job.x)
+    check(method, given, job.x, job.total)
     if callable(given):
         return [_called(method, given, image, job.x[:1]) for image in images(job.model, job.x)]
     array = _array(method, given)
     if array.ndim == 3 and array.dtype != bool:
-        return [[_labelled(method, labels)] for labels in array]
+        return [[_labelled(method, labels)] for labels in job.mine(array)]
     layers = [_mask(method, m) for m in array] if array.ndim == 3 else [_labelled(method, array)]
     return [layers] * len(job.x)
 

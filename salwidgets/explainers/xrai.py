@@ -43,7 +43,7 @@ class TwoWays(Sampled):
 
     def points(self, job: Job) -> Points:
         x = job.x
-        starts = torch.stack([baselines.make(job.model, x, b, self.params["seed"]) for b in self._baselines()])
+        starts = torch.stack([baselines.of(job, b, self.params["seed"]) for b in self._baselines()])
         nodes, weights = (torch.as_tensor(v) for v in quadrature(self.params["rule"], int(self.params["steps"])))
 
         def draw(j: Tensor, i: Tensor, k: int) -> tuple[Tensor, Tensor]:
@@ -150,7 +150,7 @@ class Xrai(Method):
     dilated by a disk of radius 5 (ref); or see `segments.check`. fast: rank the regions once, in place of after each
     addition. base: None: integrated gradients with ``steps`` nodes of ``rule``, averaged over ``baselines``, largest
     channel (ref); the name of any method with signed maps, with its ``base_params``; or a map `[H, W]`, `[N, H, W]` or
-    `[N, C, H, W]` (one for each input, at most 16 inputs). steps=50 halves the passes and hardly changes the ranking.
+    `[N, C, H, W]` (one for each input). steps=50 halves the passes and hardly changes the ranking.
 
     Map `[H, W]`: each region's gain, in the base map's units per pixel. The regions come with it, best first. A question
     that combines earlier ones costs no pass. With ``base``, needs what that method needs.
@@ -168,13 +168,13 @@ class Xrai(Method):
 
     def prepare(self, job: Job) -> XraiEvidence:
         need_images(self, job.x)
-        segments.check(self, self.params["segments"], job.x)
+        segments.check(self, self.params["segments"], job.x, job.total)
         base: BatchEvidence | Tensor
         if self.way is not None:
             base = self.way.prepare(job)
             logits = base.logits
         else:
-            base = self._given(job.x)
+            base = job.mine(self._given(job.x, job.total))
             with torch.no_grad():
                 logits = job.model.forward(job.x, job.task)
             job.progress.step(len(job.x))
@@ -186,7 +186,7 @@ class Xrai(Method):
         need_images(self, x)
         segments.check(self, self.params["segments"], x)
         if self.way is None:
-            self._given(x)
+            self._given(x, len(x))
         return len(x) if self.way is None else self.way.passes(x)
 
     def answer_passes(self, x: Tensor) -> int:
@@ -209,13 +209,13 @@ class Xrai(Method):
                               "gradient-shap, lrp or another method with signed=yes in salwidgets.methods().")
         return kind(**{**{k: self.params[k] for k in own if k in kind.defaults}, **(self.params["base_params"] or {})})
 
-    def _given(self, x: Tensor) -> Tensor:
-        """The base map that was given, `[N, H, W]`."""
+    def _given(self, x: Tensor, total: int) -> Tensor:
+        """The base map that was given, `[total, H, W]`, for ``total`` inputs like ``x``."""
         values = torch.as_tensor(self.params["base"])
         values = values.amax(1) if values.ndim == 4 else values
-        if values.ndim not in (2, 3) or values.shape[-2:] != x.shape[-2:] or (values.ndim == 3 and len(values) != len(x)):
+        if values.ndim not in (2, 3) or values.shape[-2:] != x.shape[-2:] or (values.ndim == 3 and len(values) != total):
             raise MethodError(f"xrai: a base map of shape {list(torch.as_tensor(self.params['base']).shape)} does not fit "
-                              f"{len(x)} inputs of {x.shape[-2]} x {x.shape[-1]}; give [H, W], or one map per input.")
+                              f"{total} inputs of {x.shape[-2]} x {x.shape[-1]}; give [H, W], or one map per input.")
         if not bool(torch.isfinite(values).all()):
             raise MethodError("xrai: the base map holds NaN or infinite values.")
-        return values.expand(len(x), *x.shape[-2:])
+        return values.expand(total, *x.shape[-2:])

@@ -35,7 +35,8 @@ def home(method):
 
 def few(method):
     return {"rise": {"n_masks": 100}, "occlusion": {"window": 8, "stride": 8},
-            "meaningful-perturbation": {"steps": 4}, "fido": {"steps": 4, "n_samples": 2}, "xrai": {"steps": 5},
+            "meaningful-perturbation": {"steps": 4}, "fido": {"steps": 4, "n_samples": 2},
+            "xrai": {"steps": 5, "segments": "slic"}, "guided-ig": {"steps": 6}, "blur-ig": {"steps": 12},
             "regional": {"n_segments": (6, 12), "n_samples": 3}, "kernel-shap": {"n_segments": 12, "n_samples": 100},
             }.get(method, {})
 

@@ -208,7 +208,8 @@ class TestLeftAsFound:
         net.net[1].eval()  # a frozen BatchNorm inside a training network
         net.net[0].weight.requires_grad_(False)
         before, random = self.state(net), torch.get_rng_state()
-        params = {"n_masks": 200} if method == "rise" else {}
+        params = {"rise": {"n_masks": 200}, "meaningful-perturbation": {"steps": 20}, "fido": {"steps": 20},
+                  "guided-ig": {"steps": 10}, "xrai": {"steps": 10, "segments": "slic"}}.get(method, {})
 
         def call():
             with contextlib.suppress(MethodError):  # a refusal (no attention here, say) must leave no trace either
