@@ -26,6 +26,7 @@ import numpy as np
 import salwidgets as sw
 from benchmarks.store import Store
 from salwidgets.errors import MethodError
+from salwidgets.metrics.truth import part_share, peak_is_near
 
 NEAR = 4.0
 SEED = 20_000
@@ -58,22 +59,6 @@ SETTINGS: dict[str, Setting] = {
 }
 
 
-def peak_is_near(values: np.ndarray, truth: np.ndarray, pixels: float = NEAR) -> bool:
-    """Whether the maximum of a map `[H, W]` lies within ``pixels`` of ``truth`` (bool `[H, W]`)."""
-    if not values.max() > 0 or not truth.any():
-        return False
-    y, x = np.unravel_index(int(values.argmax()), values.shape)
-    rows, columns = np.nonzero(truth)
-    return bool(np.hypot(rows - y, columns - x).min() <= pixels)
-
-
-def part_share(values: np.ndarray, truth: np.ndarray, parts: np.ndarray) -> float:
-    """Of the positive mass on ``parts``, the share on ``truth`` (bool `[H, W]` each); 0 without positive mass."""
-    positive = np.maximum(values, 0)
-    on_parts = positive[parts].sum()
-    return float(positive[parts & truth].sum() / on_parts) if on_parts > 0 else 0.0
-
-
 class Measured:
     """Means over images for one net and one method, by question kind."""
 
@@ -83,7 +68,7 @@ class Measured:
 
     def add(self, kind: str, values: np.ndarray, truth: np.ndarray, parts: np.ndarray) -> None:
         """Score one upsampled map."""
-        self.peak.setdefault(kind, []).append(peak_is_near(values, truth))
+        self.peak.setdefault(kind, []).append(peak_is_near(values, truth, NEAR))
         self.share.setdefault(kind, []).append(part_share(values, truth, parts))
 
     def figures(self) -> dict[str, list[float]]:
