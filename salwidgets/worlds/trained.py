@@ -32,11 +32,15 @@ def load(name: str, folder: Path = WEIGHTS) -> CreatureNet:
         raise InputError(
             f"the creatures world has no net {name!r}; choose one of {', '.join(map(repr, NETS))}."
         )
-    path = folder / f"{name}.npz"
-    if not path.is_file():
-        command = f"python -m salwidgets.worlds.train --net {name} --out {folder}"
-        raise InputError(f"{path} is missing; train the net with: {command}")
     net = NETS[name]()
+    restore(net, folder / f"{name}.npz", f"python -m salwidgets.worlds.train --net {name} --out {folder}")
+    return net
+
+
+def restore(net: nn.Module, path: Path, command: str) -> None:
+    """Fill ``net`` with the weights in ``path`` and put it in evaluation mode; ``command`` makes them anew."""
+    if not path.is_file():
+        raise InputError(f"{path} is missing; train the net with: {command}")
     with np.load(path, allow_pickle=False) as arrays:
         state = {key: torch.from_numpy(arrays[key].astype(np.float32)) for key in arrays.files}
     missing, unexpected = net.load_state_dict(state, strict=False)
@@ -44,4 +48,4 @@ def load(name: str, folder: Path = WEIGHTS) -> CreatureNet:
         raise InputError(
             f"{path} does not fit the net: missing {missing}, unexpected {unexpected}. Train it again."
         )
-    return net.eval()
+    net.eval()

@@ -30,7 +30,7 @@ def test_accuracy_on_a_fresh_seed(world: sw.worlds.CreatureWorld, name: str) -> 
 
 def test_weights_are_small_and_plain() -> None:
     files = sorted(trained.WEIGHTS.glob("*.npz"))
-    assert [f.stem for f in files] == ["cnn", "vit"]
+    assert [f.stem for f in files] == ["cnn", "shortcut", "shortcut_mended", "vit"]
     assert sum(f.stat().st_size for f in files) < 2_500_000
     for file in files:
         with np.load(file, allow_pickle=False) as arrays:
