@@ -8,6 +8,7 @@ const ASPECTS = {
   view: "view",
   selection: "selection",
   highlight: "selection",
+  picked: "selection",
   scale: "scale",
   threshold: "scale",
   question: "question",
@@ -35,6 +36,7 @@ const QUIET = 100;
 
 /** Where the pointer passes by stays in the page; a pinned cursor is a statement. */
 function passing(trait: Trait, value: unknown): boolean {
+  if (trait === "highlight") return !value || Boolean((value as { passing?: boolean }).passing);
   return trait === "cursor" && !(value as { pinned?: boolean } | null)?.pinned;
 }
 

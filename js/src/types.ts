@@ -49,6 +49,16 @@ export interface Highlight {
   area: string;
   edge: string;
   relation: string;
+  /** one that means several pictures: cells of each by the key of the picture, "1" where it lies */
+  parts?: Record<string, { rows: number; cols: number; on: string }>;
+  /** where the pointer passes by: Python is not told */
+  passing?: boolean;
+}
+
+/** Pictures that were picked among many; views find theirs by their keys. */
+export interface Picked {
+  source: string;
+  keys: string[];
 }
 
 /** How maps are drawn; the JSON twin of salwidgets.scale.Scale. */

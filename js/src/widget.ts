@@ -3,13 +3,14 @@ import { h, root } from "./dom";
 import type { Host, Model, Mount } from "./types";
 import { mount as comparison } from "./views/comparison";
 import { mount as classtree } from "./views/classtree";
+import { mount as clusters } from "./views/clusters";
 import { mount as contrast } from "./views/contrast";
 import { mount as heatmap } from "./views/heatmap";
 import { mount as layers } from "./views/layers";
 import { mount as narrative } from "./views/narrative";
 import { mount as randomisation } from "./views/randomisation";
 
-const VIEWS: Readonly<Record<string, Mount>> = { classtree, comparison, contrast, heatmap, layers, narrative, randomisation };
+const VIEWS: Readonly<Record<string, Mount>> = { classtree, clusters, comparison, contrast, heatmap, layers, narrative, randomisation };
 
 interface RenderProps {
   model: Model;

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .base import View
 from .classtree import ClassTree
+from .cluster_view import ClusterView
 from .comparison import Comparison
 from .contrast import Contrast
 from .export import save_page
@@ -13,5 +14,5 @@ from .link import Link, link
 from .narrative import Narrative
 from .randomisation import Randomisation
 
-__all__ = ["ClassTree", "Comparison", "Contrast", "Heatmap", "Layers", "Link", "Narrative", "Randomisation", "View", "link",
-           "save_page"]
+__all__ = ["ClassTree", "ClusterView", "Comparison", "Contrast", "Heatmap", "Layers", "Link", "Narrative",
+           "Randomisation", "View", "link", "save_page"]

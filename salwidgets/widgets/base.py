@@ -17,6 +17,7 @@ from ..errors import InputError
 from ..regions import Share, mask_of, share_of
 from ..scale import Scale
 from .link import ASPECTS, SHARED, Link
+from .pictures import picture_key
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -46,6 +47,7 @@ class View(anywidget.AnyWidget):
     links = traitlets.Dict().tag(sync=True, to_json=_refs)
     own_scale = traitlets.Bool(False).tag(sync=True)
     picture = traitlets.Dict().tag(sync=True, echo_update=False)
+    picture_keys: Any = traitlets.List().tag(sync=True)
     cursor = traitlets.Instance(dict, allow_none=True)
     selection = traitlets.Instance(dict, allow_none=True).tag(sync=True, echo_update=False)
     zoom = traitlets.Instance(list, allow_none=True)
@@ -59,6 +61,7 @@ class View(anywidget.AnyWidget):
         self._ties: dict[str, Any] = {}
         shared = link or Link(scale)
         has = ASPECTS if "question" in self.aspects else SHARED
+        traits.setdefault("picture_keys", [picture_key(image)])
         super().__init__(links=dict.fromkeys(has, shared), source=uuid.uuid4().hex[:12], **traits)
         self._tie()
 
@@ -79,6 +82,11 @@ class View(anywidget.AnyWidget):
         self._ties = {a: traitlets.link((self.links[a], a), (self, own)) for a, own in mirrored.items()}
         for shared in self.links.values():
             shared.views.add(self)
+        for view in {v for shared in set(self.links.values()) for v in shared.views}:
+            view.met()
+
+    def met(self) -> None:
+        """Another view joined one of this view's links, or this view a link."""
 
     def asked(self) -> dict[str, str] | None:
         """The question as `Link.question` holds it; None for views that do not share theirs."""

@@ -20,6 +20,7 @@ from .link import SHARED, Link
 from .nodes import Node, Nodes
 from .pairs import Pair, mix_title, pair_of
 from .panels import Panel, from_evidence, from_explanations, shared_notices, sheets
+from .pictures import picture_key
 from .places import place
 from .wire import pack
 
@@ -136,6 +137,7 @@ class Comparison(Asking):
     def _state(self, given: dict[str, list[float | None]]) -> dict[str, Any]:
         panels = self._panels
         pictures, which = sheets(panels)
+        keys = [picture_key(panels[which.index(i)].image) for i in range(len(pictures))]
         self._pictures = pictures
         own = any(p.score is not None for p in panels) or self._nodes is not None
         if own and SCORE in given:
@@ -156,8 +158,8 @@ class Comparison(Asking):
                     "logits": pack(np.stack([p.logits for p in panels if p.logits is not None]), "float32")}
         return {"maps": pack(np.concatenate([p.values.ravel() for p in panels]), "float32"), "panels": state,
                 "pictures": pack(np.concatenate([p.ravel() for p in pictures]), "uint8"),
-                "sheets": [list(p.shape[:2]) for p in pictures], "size": list(panels[0].image.shape[:2]),
-                "rows": self.places.rows, "columns": self.places.columns, "score_names": names,
+                "sheets": [list(p.shape[:2]) for p in pictures], "picture_keys": keys,
+                "size": list(panels[0].image.shape[:2]), "rows": self.places.rows, "columns": self.places.columns, "score_names": names,
                 "notices": shared, "title": self._title(), **more}
 
     def _title(self) -> str:

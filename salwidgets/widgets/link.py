@@ -29,7 +29,9 @@ class Link(anywidget.AnyWidget):
 
     cursor: ``{"row", "col", "pinned"}`` or None. selection: ``{"kind": "box", "box", "source"}`` or None.
     highlight: the part of the picture that a sentence speaks of, or None: ``{"source", "key", "area", "edge",
-    "relation"}`` with SVG paths; made in the browser, shared with the selection.
+    "relation"}`` with SVG paths; made in the browser, shared with the selection. One that means several pictures has
+    ``"parts"`` by picture in place of paths.
+    picked: pictures that were picked among many, or None: ``{"source", "keys"}``; shared with the selection.
     view: the box that is zoomed to, or None. scale: `Scale.to_state()`. threshold: share of the limit.
     question: ``{"target", "foil", "source"}``, names of nodes, the foil "" for none; None while nobody asks through it.
     """
@@ -38,6 +40,7 @@ class Link(anywidget.AnyWidget):
     cursor = traitlets.Instance(dict, allow_none=True).tag(sync=True, echo_update=False)
     selection = traitlets.Instance(dict, allow_none=True).tag(sync=True)
     highlight = traitlets.Instance(dict, allow_none=True).tag(sync=True, echo_update=False)
+    picked = traitlets.Instance(dict, allow_none=True).tag(sync=True, echo_update=False)
     view = traitlets.Instance(list, allow_none=True).tag(sync=True)
     scale = traitlets.Dict().tag(sync=True, echo_update=False)
     threshold = traitlets.Float(0.0).tag(sync=True, echo_update=False)
@@ -88,12 +91,15 @@ def link(*widgets: View, what: Iterable[str] | None = None) -> Link:
         else:
             like = next(w for w in widgets if aspect in w.aspects)
             setattr(shared, aspect, getattr(like.links[aspect], aspect))
+            if aspect == "selection":
+                shared.picked = next(filter(None, (w.links[aspect].picked for w in widgets if aspect in w.aspects)), None)
     members = {v for group in groups.values() for v in group}
     for member in members:
         member.join({a: shared for a in aspects if member in groups[a]})
     for member in members:
-        partners = {v for a in SHARED if a != "scale" for v in _group([member], a)}
-        member.own_scale = not partners <= set(_group([member], "scale"))
+        ties = [a for a in SHARED if a != "scale" and a in member.aspects]
+        partners = {v for a in ties for v in _group([member], a) if "scale" in v.aspects}
+        member.own_scale = "scale" in member.aspects and not partners <= set(_group([member], "scale"))
     return shared
 
 

@@ -6,6 +6,7 @@ import { Maps, read, type Data } from "../comparing";
 import { follow, h, listen, root, say, show } from "../dom";
 import { number, percent, signed } from "../format";
 import { refitMany } from "../limits";
+import { partIn, pickedOf } from "../lit";
 import { Painting } from "../painting";
 import { keyHelp } from "../parts/alternative";
 import { createColorBar, outsideSaid } from "../parts/colorbar";
@@ -19,7 +20,7 @@ import { createTileGrid, type TileGrid } from "../parts/tilegrid";
 import { topRegions } from "../regions";
 import { connect, type Shared } from "../shared";
 import { createSlices, watchVisible } from "../slices";
-import type { Box, Cursor, Highlight, Model, Mount, ScaleState, Selection, Size } from "../types";
+import type { Box, Cursor, Highlight, Model, Mount, Picked, ScaleState, Selection, Size } from "../types";
 import type { Sheet } from "../unpack";
 import { scaleControls } from "./heatmap";
 
@@ -132,6 +133,7 @@ class View {
         parts.scale.el, this.table.el, keyHelp(GRID_KEYS))), parts.live.el);
     el.append(parts.frame);
     this.arrange();
+    this.pick();
     this.hands();
     this.point(Math.min(this.tiles.length - 1, Number(this.model.get("active"))));
     this.slices.ask(PAINT | TOUCH | VIEW | PART | SAY);
@@ -152,8 +154,28 @@ class View {
     }
     if (jobs & VIEW) tile.view(this.shared.get("view"));
     if (jobs & (MAP | TOUCH)) tile.touch(this.cursor(), this.box());
-    if (jobs & PART) tile.highlight(this.data.sheets.length > 1 ? null : this.shared.get<Highlight | null>("highlight"));
+    if (jobs & PART) tile.highlight(this.lit(i));
+    if (jobs & PART) tile.el.classList.toggle("salw-unpicked", this.left && !this.picked[i]);
     if (jobs & (MAP | SAY)) this.say(i, tile);
+  }
+
+  private keys = () => (this.model.get("picture_keys") ?? []) as string[];
+  private picked: boolean[] = [];
+  private left = false;
+
+  /** The part of the picture that is lit; a sentence is about one picture, so that it lights none of several. */
+  private lit(i: number): Highlight | null {
+    const now = this.shared.get<Highlight | null>("highlight");
+    const one = this.data.sheets.length > 1 && !now?.parts ? null : now;
+    return partIn(one, this.keys()[(this.data.panels[i] as PanelState).picture], this.data.image);
+  }
+
+  /** Maps of pictures that were not picked step back, if some here were. */
+  private pick(): void {
+    const found = pickedOf(this.shared.get<Picked | null>("picked"), this.keys());
+    this.picked = this.data.panels.map((p) => found[p.picture] === true);
+    this.left = this.picked.includes(true);
+    this.slices.ask(PART);
   }
 
   private say(i: number, tile: Tile): void {
@@ -338,6 +360,7 @@ class View {
     this.shared.on("selection", touch);
     this.shared.on("view", () => this.slices.ask(VIEW));
     this.shared.on("highlight", () => this.slices.ask(PART));
+    this.shared.on("picked", () => this.pick());
   }
 }
 

@@ -4,6 +4,7 @@ import { tell, type Asked as Question } from "../asking";
 import { pairOf, readBasis, type Basis, type Pair } from "../basis";
 import { follow, h, listen, onFrame, root, say, show } from "../dom";
 import { percent, quoted, signed } from "../format";
+import { partIn } from "../lit";
 import { createAlternative, keyHelp } from "../parts/alternative";
 import { createColorBar } from "../parts/colorbar";
 import { createPicker } from "../parts/combobox";
@@ -283,7 +284,8 @@ export const mount: Mount = async (el, model, host, signal) => {
   }, signal);
   const drawView = () => [panels.A, panels.M, panels.B].forEach((panel) => panel.stage.view(shared.get("view")));
   const touch = () => drawing.touchAll();
-  const drawPart = () => [panels.A, panels.M, panels.B].forEach((panel) => panel.stage.highlight(shared.get("highlight")));
+  const lit = () => partIn(shared.get("highlight"), (model.get("picture_keys") as string[] | undefined)?.[0], pictureOf(model.get("picture")));
+  const drawPart = () => [panels.A, panels.M, panels.B].forEach((panel) => panel.stage.highlight(lit()));
   watch(shared, { scale: drawAll, threshold: drawAll, cursor: touch, selection: touch, highlight: drawPart, view: drawView }, signal);
   [drawAll, drawPart, drawView].forEach((draw) => draw());
 };

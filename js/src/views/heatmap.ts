@@ -1,6 +1,7 @@
 // One explanation: its question, its map on the picture, its numbers.
 import { stageEvents } from "../actions";
 import { h, onFrame, root, show } from "../dom";
+import { partIn, pickedOf } from "../lit";
 import { createAlternative, keyHelp } from "../parts/alternative";
 import { createColorBar } from "../parts/colorbar";
 import { createControls } from "../parts/controls";
@@ -9,7 +10,7 @@ import { createLive, createReadout, cursorInWords, regionInWords } from "../part
 import { createStage, createThumbnail, type Picture } from "../parts/stage";
 import { withLimits } from "../scale";
 import { connect, type Shared, type Trait } from "../shared";
-import type { Cursor, Grid, Highlight, Mount, ScaleState, Selection } from "../types";
+import type { Cursor, Grid, Highlight, Mount, Picked, ScaleState, Selection } from "../types";
 import { float32, uint8 } from "../wire";
 
 export function gridOf(packed: unknown): Grid {
@@ -56,12 +57,13 @@ export const mount: Mount = async (el, model, host, signal) => {
   const { live, words, stage, bar, controls, readout, table } = parts(shared, map, picture, String(model.get("source")), signal);
   const title = String(model.get("title"));
   const badge = h("span", { class: "salw-badge", hidden: true }, "scale not shared with all linked views");
+  const picked = h("span", { class: "salw-badge", hidden: true }, "among the picked images");
 
   el.append(root("heatmap", signal,
     h("div", { class: "salw-head", role: "heading", "aria-level": 2 }, title),
     h("div", { class: "salw-body" },
       h("div", { class: "salw-left" }, stage.el, h("p", { class: "salw-caption" }, String(model.get("caption"))),
-        bar.el, badge),
+        bar.el, badge, picked),
       h("div", { class: "salw-side" },
         noticeList(model.get("notices") as string[]),
         h("div", { class: "salw-beside" }, factList(model.get("facts") as Fact[]), createThumbnail(picture)), readout.el,
@@ -82,14 +84,16 @@ export const mount: Mount = async (el, model, host, signal) => {
     stage.selection(shared.get<Selection | null>("selection")?.box ?? null);
     readout.draw(...words());
   };
-  const drawPart = () => stage.highlight(shared.get<Highlight | null>("highlight"));
+  const keys = (model.get("picture_keys") ?? []) as string[];
+  const drawPart = () => stage.highlight(partIn(shared.get<Highlight | null>("highlight"), keys[0], picture));
+  const drawPicked = () => show(picked, pickedOf(shared.get<Picked | null>("picked"), keys).includes(true));
   const drawView = () => stage.view(shared.get("view"));
   const drawBadge = () => show(badge, Boolean(model.get("own_scale")));
   watch(shared, { scale: drawMap, threshold: drawMap, cursor: drawTouch, selection: drawTouch, highlight: drawPart,
-    view: drawView }, signal);
+    picked: drawPicked, view: drawView }, signal);
   model.on("change:own_scale", drawBadge);
   signal.addEventListener("abort", () => model.off("change:own_scale", drawBadge));
-  [drawMap, drawTouch, drawPart, drawView, drawBadge].forEach((draw) => draw());
+  [drawMap, drawTouch, drawPart, drawPicked, drawView, drawBadge].forEach((draw) => draw());
 };
 
 /** Draw at most once a frame for whatever changed. */

@@ -3,6 +3,7 @@ import { stageEvents } from "../actions";
 import { follow, h, listen, onFrame, root, say, show, uid } from "../dom";
 import { number } from "../format";
 import { shareOf } from "../geometry";
+import { partIn } from "../lit";
 import { keyHelp } from "../parts/alternative";
 import { createChart, valueInWords, type Line } from "../parts/chart";
 import { createColorBar } from "../parts/colorbar";
@@ -39,7 +40,9 @@ class Stages {
   private made = new Map<string, Stage>();
   private current: Stage | null = null;
 
-  constructor(private shared: Shared, private picture: Picture, private source: string, private speak: () => void, private signal: AbortSignal) {}
+  constructor(private shared: Shared, private picture: Picture, private key: unknown, private source: string, private speak: () => void, private signal: AbortSignal) {}
+
+  lit = () => partIn(this.shared.get<Highlight | null>("highlight"), this.key, this.picture);
 
   of(grid: Grid): Stage {
     const key = `${grid.rows} ${grid.cols}`;
@@ -55,7 +58,7 @@ class Stages {
       if (focused) found.el.focus();
       this.current = found;
       found.view(this.shared.get("view"));
-      found.highlight(this.shared.get<Highlight | null>("highlight"));
+      found.highlight(this.lit());
     }
     return found;
   }
@@ -163,7 +166,7 @@ export const mount: Mount = async (el, model, host, signal) => {
   const box = () => shared.get<Selection | null>("selection")?.box ?? null;
   let now = maps[0] as Grid;
   const words = () => [cursorInWords(now, picture, shared.get<Cursor | null>("cursor")), regionInWords(now, picture, box())] as const;
-  const stages = new Stages(shared, picture, String(model.get("source")), () => live.say(words().filter(Boolean).join(". Region: ")), signal);
+  const stages = new Stages(shared, picture, (model.get("picture_keys") as string[] | undefined)?.[0], String(model.get("source")), () => live.say(words().filter(Boolean).join(". Region: ")), signal);
   const player = new Player(model, maps.length, () => drawStep(), signal);
   const step = () => `${labels[player.at]} (${player.at + 1} of ${maps.length})`;
 
@@ -226,7 +229,7 @@ export const mount: Mount = async (el, model, host, signal) => {
     drawAll();
   }
   const drawView = () => stages.of(now).view(shared.get("view"));
-  const drawPart = () => stages.of(now).highlight(shared.get<Highlight | null>("highlight"));
+  const drawPart = () => stages.of(now).highlight(stages.lit());
 
   const frame = root("through", signal,
     h("div", { class: "salw-head", role: "heading", "aria-level": 2 }, question),
