@@ -27,7 +27,7 @@ class LayerReader:
         self.crop = max(1, min(height, width, round(CROP * min(height, width)) if crop is None else int(crop)))
 
     def maps(self, x: Tensor, first: int = 0) -> tuple[Tensor, Tensor]:
-        """Activations `[n, C, h, w]` and logits `[n, classes]`, float32, of images ``x``; ``first`` numbers them in errors."""
+        """Activations `[n, C, h, w]` and logits `[n, classes]`, float32, of images ``x``; first: number of the first."""
         with torch.no_grad(), self.model.captured([self.layer.name]) as found:
             logits = self.model.forward(x)
         kept = found[self.layer.name].tensor
@@ -36,8 +36,8 @@ class LayerReader:
         maps = self.layer.layout.to_map(kept.detach()).float()
         if not bool(torch.isfinite(maps.sum())) and not bool(torch.isfinite(maps).all()):
             bad = (~torch.isfinite(maps).flatten(1).all(1)).nonzero().flatten()[:5] + first
-            raise InputError(f"layer {self.layer.name!r} puts out NaN or infinity for image {', '.join(map(str, bad.tolist()))}; "
-                             "leave it out, or look at the network's weights.")
+            raise InputError(f"layer {self.layer.name!r} puts out NaN or infinity for image "
+                             f"{', '.join(map(str, bad.tolist()))}; leave it out, or look at the network's weights.")
         return maps, logits
 
     # -- crops -----------------------------------------------------------------------------------------------

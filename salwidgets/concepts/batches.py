@@ -40,10 +40,11 @@ class Batches:
         elif isinstance(images, Iterator):
             self._once = images
         elif isinstance(images, Iterable):
-            data = getattr(images, "dataset", None)
-            self.total = len(data) if hasattr(data, "__len__") and getattr(images, "sampler", None) is not None else None
+            sampler: Any = getattr(images, "sampler", None)  # a DataLoader's: what it draws, which may be less than all
+            self.total = len(sampler) if hasattr(sampler, "__len__") else None
         else:
-            raise InputError(f"concepts are learnt from images, a data set or batches of them, not a {type(images).__name__}.")
+            raise InputError(f"concepts are learnt from images, a data set or batches of them, not from a "
+                             f"{type(images).__name__}.")
 
     @property
     def stable(self) -> bool:
@@ -116,10 +117,9 @@ class Batches:
 
     def _tensor(self, images: Any) -> Tensor:
         try:
-            x, single = self.model.batch(images)
+            return self.model.batch(images)[0]
         except InputError as e:
             raise InputError(f"in the batch from image {self.offset} on: {e}") from None
-        return x
 
 
 def _is_input(images: Any) -> bool:

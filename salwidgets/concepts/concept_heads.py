@@ -137,10 +137,7 @@ class ConceptHead:
             self._way = self._choose(x, u)
         m = masks.shape[1]
         out = []
-        if self._way == "many":
-            n = max(1, self.batch_size // m)
-        else:
-            n = 1
+        n = max(1, self.batch_size // m) if self._way == "many" else 1
         for i in range(0, len(x), n):
             rows = []
             for part in masks[i:i + n].split(max(1, self.batch_size), 1):

@@ -117,8 +117,13 @@ class ConceptExtractor:
         with model.session():
             x = next(iter(batches))[0]
             reader = LayerReader(model, self.layer, x, self.crop)
-            closed = closed_form(model, reader.layer, x[:8])
+            with torch.no_grad():
+                model.forward(x[:1])  # from here on the classes are known
             _bind_early(question, model)
+            truth = None if labels is None else class_indices(labels, model)
+            if truth is not None and batches.total not in (None, len(truth)):
+                raise InputError(f"there are {len(truth)} labels for {batches.total} images; give one for each.")
+            closed = closed_form(model, reader.layer, x[:8])
             per_image = 1 + (len(reader.boxes()) if self.mode == "crops" else 0)
             if closed is None:
                 per_image += passes(self.importance, self.n_concepts) + 1
@@ -128,8 +133,12 @@ class ConceptExtractor:
                 crops = BestCrops(len(head.w))
                 weighed = weigh(reader, batches, learnt, head, question, self.importance, self.mode, crops, self.max_bytes,
                                 bar.step)
-        names = [name for part in weighed.labels if part is not None for name in part]
-        truth = self._truth(labels if labels is not None else names or None, weighed, model)
+        found = [label for part in weighed.labels if part is not None for label in part]
+        if truth is None and found:
+            truth = class_indices(found, model)
+        if truth is not None and len(truth) != sum(map(len, weighed.predicted)):
+            count = sum(map(len, weighed.predicted))
+            raise InputError(f"there are {len(truth)} labels for {count} images; give one for each.")
         self._store(model, reader, dictionary, head, question, weighed, crops, truth)
         self.notices_ = (*reader.layer.notices, *learnt.notices, *self._notices(truth))
         return self
@@ -143,15 +152,6 @@ class ConceptExtractor:
             if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
                 raise MethodError(f"{name}={value!r}; give a whole number of at least 1.")
 
-    def _truth(self, labels: Any, weighed: Weighed, model: Model) -> np.ndarray | None:
-        """The labels as class indices, checked against the number of images."""
-        if labels is None:
-            return None
-        count = sum(map(len, weighed.predicted))
-        if len(labels) != count:
-            raise InputError(f"there are {len(labels)} labels for {count} images; give one for each.")
-        return class_indices(labels, model)
-
     def _store(self, model: Model, reader: LayerReader, dictionary: Any, head: ConceptHead, question: Question,
                weighed: Weighed, crops: BestCrops, truth: np.ndarray | None) -> None:
         """Set everything that ends with an underscore, at once and at the end."""
@@ -164,7 +164,8 @@ class ConceptExtractor:
             if not bound.predicted:
                 sides = set(bound.bound.target) | set(bound.bound.foil)
                 if not any(int(t) in sides for t in truth):
-                    raise InputError(f"no image is labelled as a class of {bound}; give images of it, or leave the labels out.")
+                    raise InputError(f"no image is labelled as a class of “{bound}”; give images of it, or leave the labels "
+                                     "out.")
                 if bound.bound.group:
                     target = list(bound.bound.target)
                     correct = correct | (in_target & np.isin(truth, target))
@@ -281,7 +282,7 @@ class ConceptExtractor:
 
     @classmethod
     def load(cls, path: str | Path, model: Any = None, dictionary: Any = None) -> ConceptExtractor:
-        """Read back what `save` wrote. model: needed for new images only. dictionary: the fitted object, if it was your own."""
+        """Read back what `save` wrote. model: needed for new images only. dictionary: the fitted object, if it was yours."""
         from .concept_storage import load_extractor
 
         return load_extractor(Path(path), model, dictionary)
@@ -293,8 +294,8 @@ class ConceptExtractor:
         self._fitted()
         model = self._asked()
         if not callable(getattr(self.dictionary_, "encode", None)):
-            raise MethodError("the dictionary of this extractor was an object of your own; load(path, model, dictionary=...) "
-                              "it to use it on images.")
+            raise MethodError("the dictionary of this extractor was an object of your own; give it to load(path, model, "
+                              "dictionary=...) to use it on images.")
         batches = Batches(model, images, self.batch_size, self.max_bytes)
         with Progress(batches.total or 0, "finding concepts", self.progress) as bar, model.session():
             first = 0
@@ -328,7 +329,8 @@ _PARAMETERS = tuple(list(inspect.signature(ConceptExtractor.__init__).parameters
 def _question(cls: Any) -> Question:
     question = cls if isinstance(cls, Question) else why(cls)
     if question.task is not None:
-        raise QuestionError(f"{question} is not about a class; concepts answer questions about classes, groups and contrasts.")
+        raise QuestionError(f"{question} is not about a class; concepts answer questions about classes, groups and "
+                            "contrasts.")
     return question
 
 
@@ -341,9 +343,10 @@ def _bind_early(question: Question, model: Model) -> None:
 def _head(model: Model, reader: LayerReader, closed: Any, dictionary: Any, batch_size: int,
           step: Any = lambda n: None) -> ConceptHead:
     """The score as a function of coefficients, for a fitted dictionary."""
-    if np.ndim(getattr(dictionary, "components_", None)) != 2:
+    found: Any = getattr(dictionary, "components_", 0)
+    if np.ndim(found) != 2:
         raise MethodError(f"{dictionary!r} has no components_ [K, C] after fit.")
-    w = torch.from_numpy(np.array(dictionary.components_, np.float32)).to(model.device)
+    w = torch.from_numpy(np.array(found, np.float32)).to(model.device)
     offset = getattr(dictionary, "offset_", None)
     if offset is not None:
         offset = torch.from_numpy(np.array(offset, np.float32)).to(model.device)

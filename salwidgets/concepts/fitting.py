@@ -81,8 +81,8 @@ def learn(reader: LayerReader, batches: Batches, dictionary: Any, mode: str, max
             held += maps.numel() * 4
         if learnt.maps is not None and (held > max_bytes or not batches.stable):
             _can_stream(dictionary, max_bytes)
-            for kept, cut in zip(learnt.maps, crops or [None] * len(learnt.maps), strict=True):
-                pool.add(cut.flatten(0, 1) if cut is not None else rows_of(kept))
+            for part in [c.flatten(0, 1) for c in crops] or [rows_of(m) for m in learnt.maps]:
+                pool.add(part)
             learnt.maps = None
             learnt.logits, learnt.labels, crops = [], [], []
         elif learnt.maps is None:
@@ -91,8 +91,8 @@ def learn(reader: LayerReader, batches: Batches, dictionary: Any, mode: str, max
         first += len(x)
     if learnt.maps is None:
         pool.finish()
-        learnt.notices = (f"the activations weigh more than max_bytes={max_bytes:,}, or the images come in an order that may "
-                          "change: the dictionary was learnt from a stream, and the network ran twice.",)
+        learnt.notices = (f"the activations weigh more than max_bytes={max_bytes:,}, or the images may come in another "
+                          "order next time: the dictionary was learnt from a stream, and the network ran twice.",)
         return learnt
     rows = torch.cat(crops).flatten(0, 1) if crops else torch.cat([rows_of(m) for m in learnt.maps])
     check_rows(rows, dictionary.n_concepts if hasattr(dictionary, "n_concepts") else None)
@@ -128,8 +128,8 @@ class _Pool:
             self.learn()
 
 
-def weigh(reader: LayerReader, batches: Batches, learnt: Learnt, head: ConceptHead, question: Question, method: str, mode: str,
-          crops: BestCrops, max_bytes: int, step: Callable[[int], None]) -> Weighed:
+def weigh(reader: LayerReader, batches: Batches, learnt: Learnt, head: ConceptHead, question: Question, method: str,
+          mode: str, crops: BestCrops, max_bytes: int, step: Callable[[int], None]) -> Weighed:
     """The second pass: coefficients, importance, scores and the best crops of every image."""
     out, first = Weighed(), 0
     for b, (x, labels) in enumerate(batches):
@@ -190,8 +190,8 @@ def _signs(reader: LayerReader, dictionary: Any, maps: Tensor) -> None:
 
 def _can_stream(dictionary: Any, max_bytes: int) -> None:
     if not callable(getattr(dictionary, "partial_fit", None)):
-        raise MethodError(f"the activations weigh more than max_bytes={max_bytes:,}, and {dictionary!r} has no partial_fit to "
-                          "learn from a stream. Raise max_bytes, give fewer images, or use nmf, kmeans, pca or semi-nmf.")
+        raise MethodError(f"the activations weigh more than max_bytes={max_bytes:,}, and {dictionary!r} has no partial_fit "
+                          "to learn from a stream. Raise max_bytes, give fewer images, or use nmf, kmeans, pca or semi-nmf.")
 
 
 def _note(out: Weighed, columns: Columns, logits: Tensor, labels: Any) -> None:
