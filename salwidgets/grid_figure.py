@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from .captions import signed
-from .figures import _OWN_SCALES, QUIET, PrintFigure, _bar_note, draw_bar, draw_map
+from .figures import OWN_SCALES, QUIET, PrintFigure, bar_note, draw_bar, draw_map
 from .scale import Scale
 
 _WIDEST = 11.0  # inches
@@ -32,7 +32,7 @@ def grid_figure(maps: Sequence[NDArray[np.float32]], images: Sequence[NDArray[np
     scales = scale if isinstance(scale, list) else [scale] * len(maps)
     left, gap, label = (1.1 if len(rows) > 1 else 0.15), 0.08, 0.36
     cell_w, cell_h = side + gap, side * ratio + gap + (0.16 if each else 0.0) + (label if len(rows) == 1 else 0.0)
-    note = _OWN_SCALES if each else _bar_note(scales[0], maps)
+    note = OWN_SCALES if each else bar_note(scales[0], maps)
     width = max(left + across * cell_w + 0.15, 3.2)
     words = [w for line in (note, *lines) for w in textwrap.wrap(line, int(width * 17))]
     foot = 0.3 + 0.165 * len(words) + (0.0 if each else 0.35)
