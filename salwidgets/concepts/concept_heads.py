@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -19,6 +20,7 @@ from ..explainers.base import Columns, apply, weights_of
 from ..explainers.heads import PooledHead, pooled_head
 from ..models import Model
 from ..models.layers import FeatureLayer
+from .activations import LayerReader
 
 _BYTES = 128_000_000
 _AGREE = 1e-4
@@ -183,3 +185,17 @@ class ConceptHead:
 def _used(columns: Columns) -> list[int]:
     """Classes that linear questions read."""
     return sorted({i for column in columns for q in column for i in (*q.bound.target, *q.bound.foil)})
+
+
+def make_head(model: Model, reader: LayerReader, closed: Any, dictionary: Any, batch_size: int,
+              step: Callable[[int], None] = lambda n: None) -> ConceptHead:
+    """The score as a function of coefficients, for a fitted dictionary."""
+    found: Any = getattr(dictionary, "components_", 0)
+    if np.ndim(found) != 2:
+        raise MethodError(f"{dictionary!r} has no components_ [K, C] after fit.")
+    w = torch.from_numpy(np.array(found, np.float32)).to(model.device)
+    offset = getattr(dictionary, "offset_", None)
+    if offset is not None:
+        offset = torch.from_numpy(np.array(offset, np.float32)).to(model.device)
+    nonnegative = getattr(dictionary, "kind", "") in ("nmf", "semi-nmf", "kmeans")
+    return ConceptHead(model, reader.layer, closed, w, offset, batch_size, step, nonnegative)

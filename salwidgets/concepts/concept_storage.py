@@ -75,8 +75,8 @@ def load_extractor(folder: Path, model: Any, dictionary: Any) -> ConceptExtracto
     except (KeyError, TypeError, ValueError, IndexError) as e:
         if isinstance(e, InputError):
             raise
-        raise InputError(f"the saved {_KIND} {str(folder)!r}: the manifest lacks or garbles a field ({type(e).__name__}: {e}). "
-                         "Save it again.") from e
+        raise InputError(f"the saved {_KIND} {str(folder)!r}: the manifest lacks or garbles a field "
+                         f"({type(e).__name__}: {e}). Save it again.") from e
     made._summarise()
     return made
 
@@ -100,6 +100,7 @@ def _crops(said: Any, arrays: dict[str, np.ndarray]) -> BestCrops:
     for k, some in enumerate(said):
         for image, box, strength in some:
             a, b, c, d = (int(v) for v in box)
-            found.found[k].append(Crop(int(image), (a, b, c, d), float(strength), None if pictures is None else pictures[at]))
+            picture = None if pictures is None else pictures[at]
+            found.found[k].append(Crop(int(image), (a, b, c, d), float(strength), picture))
             at += 1
     return found

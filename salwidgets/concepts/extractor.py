@@ -18,7 +18,7 @@ from ..models import Model
 from ..questions import Question, why
 from .activations import LayerReader
 from .batches import Batches, class_indices
-from .concept_heads import ConceptHead, closed_form
+from .concept_heads import ConceptHead, closed_form, make_head
 from .crops import BestCrops, Crop
 from .dictionary import Dictionary, make_dictionary
 from .fitting import Weighed, encode, learn, weigh
@@ -129,7 +129,7 @@ class ConceptExtractor:
                 per_image += passes(self.importance, self.n_concepts) + 1
             with Progress(per_image * (batches.total or 0), "learning concepts", self.progress) as bar:
                 learnt = learn(reader, batches, dictionary, self.mode, self.max_bytes, self.random_state, bar.step)
-                head = _head(model, reader, closed, dictionary, self.batch_size, bar.step)
+                head = make_head(model, reader, closed, dictionary, self.batch_size, bar.step)
                 crops = BestCrops(len(head.w))
                 weighed = weigh(reader, batches, learnt, head, question, self.importance, self.mode, crops, self.max_bytes,
                                 bar.step)
@@ -169,7 +169,8 @@ class ConceptExtractor:
                 if bound.bound.group:
                     target = list(bound.bound.target)
                     correct = correct | (in_target & np.isin(truth, target))
-        self._model, self._reader, self.dictionary_, self._crops = model, reader, dictionary, crops
+        self._model: Model | None = model
+        self._reader, self.dictionary_, self._crops = reader, dictionary, crops
         self.components_ = np.asarray(dictionary.components_, np.float32)
         self.question_, self.layer_ = bound, reader.layer.name
         self.image_importance_ = np.concatenate(weighed.importance)
@@ -229,8 +230,7 @@ class ConceptExtractor:
         found, head, first = [], None, 0
         for x, maps, logits in self._read(images):
             if head is None:
-                closed = closed_form(self._asked(), self._reader.layer, x[:8])
-                head = _head(self._asked(), self._reader, closed, self.dictionary_, self.batch_size)
+                head = self._new_head(closed_form(self._asked(), self._reader.layer, x[:8]))
             columns = bind_columns(self._asked(), logits, [self.question_], False, first)
             u = encode(self.dictionary_, maps)
             found.append(importances(head, x, u, columns, self.importance).cpu().numpy())
@@ -307,11 +307,13 @@ class ConceptExtractor:
                 first += len(x)
                 yield x, maps, logits
 
+    def _new_head(self, closed: Any) -> ConceptHead:
+        return make_head(self._asked(), self._reader, closed, self.dictionary_, self.batch_size)
+
     def _asked(self) -> Model:
         if self._model is None:
             raise ModelError("this extractor was loaded without its model; use ConceptExtractor.load(path, model).")
-        model: Model = self._model
-        return model
+        return self._model
 
     def _fitted(self) -> None:
         if not hasattr(self, "components_"):
@@ -338,17 +340,3 @@ def _bind_early(question: Question, model: Model) -> None:
     """Wrong names are told before the work."""
     if not question.predicted:
         question.bind(model.classes, model.taxonomy, activation=model.activation)
-
-
-def _head(model: Model, reader: LayerReader, closed: Any, dictionary: Any, batch_size: int,
-          step: Any = lambda n: None) -> ConceptHead:
-    """The score as a function of coefficients, for a fitted dictionary."""
-    found: Any = getattr(dictionary, "components_", 0)
-    if np.ndim(found) != 2:
-        raise MethodError(f"{dictionary!r} has no components_ [K, C] after fit.")
-    w = torch.from_numpy(np.array(found, np.float32)).to(model.device)
-    offset = getattr(dictionary, "offset_", None)
-    if offset is not None:
-        offset = torch.from_numpy(np.array(offset, np.float32)).to(model.device)
-    nonnegative = getattr(dictionary, "kind", "") in ("nmf", "semi-nmf", "kmeans")
-    return ConceptHead(model, reader.layer, closed, w, offset, batch_size, step, nonnegative)
