@@ -116,11 +116,27 @@ def caption(source: Any, cells: tuple[int, ...], pixels: tuple[int, ...]) -> str
 
 def alt_text(explanation: Any) -> str:
     """What a picture of the map shows, for a reader who cannot see it: the question, and the template's one sentence."""
-    from .verbalization import verbalize
-
-    text = str(verbalize(explanation, length="line"))
+    text = _told(explanation)
     question = getattr(explanation, "question", None)
     return SAID["alt"].format(question=question, text=text) if question is not None else SAID["alt_bare"].format(text=text)
+
+
+def alt_of_map(values: Any, image: Any, asked: str) -> str:
+    """As `alt_text`, for a map `[h, w]` that is no explanation of its own: what was asked, where the map speaks most."""
+    from .explanation import from_array
+
+    return SAID["alt"].format(question=asked, text=_told(from_array(values, image)))
+
+
+def _told(explanation: Any) -> str:
+    """The template's one sentence; a map without a number says so."""
+    import numpy as np
+
+    from .verbalization import verbalize
+
+    if not np.isfinite(np.asarray(explanation.values)).any():
+        return SAID["no_numbers"]
+    return str(verbalize(explanation, length="line"))
 
 
 def _worth_saying(value: Any) -> bool:

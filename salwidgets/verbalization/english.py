@@ -182,4 +182,5 @@ CAPTIONS = {
     "layer": "layer {layer}", "grid": "{h} × {w} cells", "grid_on": "{h} × {w} cells on {tall} × {wide} pixels",
     "not_a_number": "not a number", "top": "“{name}”, {share}",
     "alt": "Map over a picture. {question} {text}", "alt_bare": "Map over a picture. {text}",
+    "no_numbers": "None of its cells holds a finite number.",
 }

@@ -17,7 +17,7 @@ from ..errors import InputError
 from ..regions import Share, mask_of, share_of
 from ..scale import Scale
 from .link import ASPECTS, SHARED, Link
-from .pictures import picture_key
+from .pictures import keys_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -61,7 +61,7 @@ class View(anywidget.AnyWidget):
         self._ties: dict[str, Any] = {}
         shared = link or Link(scale)
         has = ASPECTS if "question" in self.aspects else SHARED
-        traits.setdefault("picture_keys", [picture_key(image)])
+        traits.setdefault("picture_keys", [keys_of(self._known(), image)])
         super().__init__(links=dict.fromkeys(has, shared), source=uuid.uuid4().hex[:12], **traits)
         self._tie()
 
@@ -84,6 +84,10 @@ class View(anywidget.AnyWidget):
             shared.views.add(self)
         for view in {v for shared in set(self.links.values()) for v in shared.views}:
             view.met()
+
+    def _known(self) -> Any:
+        """An explanation of the picture, if the view holds one: other views recognise the picture by its input, too."""
+        return self.__dict__.get("explanation") or next(iter(self.__dict__.get("explanations", ())), None)
 
     def met(self) -> None:
         """Another view joined one of this view's links, or this view a link."""
@@ -170,6 +174,11 @@ class View(anywidget.AnyWidget):
         """The question in words."""
         raise NotImplementedError
 
+    @property
+    def alt(self) -> str:
+        """What the view shows now, for a reader who cannot see its picture."""
+        return self.heading
+
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
         """The live view, and a picture for places that cannot run one (GitHub, PDF, after a restart)."""
         bundle = super()._repr_mimebundle_(**kwargs)
@@ -179,4 +188,5 @@ class View(anywidget.AnyWidget):
         png = io.BytesIO()
         self.figure().savefig(png, format="png", dpi=80)
         picture = base64.b64encode(png.getvalue()).decode()
+        metadata = {**metadata, "image/png": {"alt": self.alt}}
         return {**data, "text/plain": f"{type(self).__name__}: {self.heading}", "image/png": picture}, metadata

@@ -20,7 +20,7 @@ from .link import SHARED, Link
 from .nodes import Node, Nodes
 from .pairs import Pair, mix_title, pair_of
 from .panels import Panel, from_evidence, from_explanations, shared_notices, sheets
-from .pictures import picture_key
+from .pictures import keys_of
 from .places import place
 from .wire import pack
 
@@ -137,7 +137,8 @@ class Comparison(Asking):
     def _state(self, given: dict[str, list[float | None]]) -> dict[str, Any]:
         panels = self._panels
         pictures, which = sheets(panels)
-        keys = [picture_key(panels[which.index(i)].image) for i in range(len(pictures))]
+        known = self.explanations if self._nodes is None else [None] * len(panels)
+        keys = [keys_of(known[which.index(i)], panels[which.index(i)].image) for i in range(len(pictures))]
         self._pictures = pictures
         own = any(p.score is not None for p in panels) or self._nodes is not None
         if own and SCORE in given:
@@ -159,7 +160,8 @@ class Comparison(Asking):
         return {"maps": pack(np.concatenate([p.values.ravel() for p in panels]), "float32"), "panels": state,
                 "pictures": pack(np.concatenate([p.ravel() for p in pictures]), "uint8"),
                 "sheets": [list(p.shape[:2]) for p in pictures], "picture_keys": keys,
-                "size": list(panels[0].image.shape[:2]), "rows": self.places.rows, "columns": self.places.columns, "score_names": names,
+                "size": list(panels[0].image.shape[:2]), "rows": self.places.rows,
+                "columns": self.places.columns, "score_names": names,
                 "notices": shared, "title": self._title(), **more}
 
     def _title(self) -> str:
@@ -328,8 +330,18 @@ class Comparison(Asking):
         state["stored"] = " ".join(said)
         return state
 
-    def figure(self) -> Figure:
-        """All maps in their rows and columns, with one colour bar, or one limit under each."""
+    @property
+    def alt(self) -> str:
+        rows, columns = self.places.rows, self.places.columns
+        size = f"{len(rows)} × {len(columns)}" if len(rows) > 1 else str(len(columns))
+        said = f"{size} maps over pictures. {self.heading}"
+        return f"{said} Columns: {', '.join(columns)}." + (f" Rows: {', '.join(rows)}." if len(rows) > 1 else "")
+
+    def figure(self, *, width: str | float | None = None) -> Figure:
+        """All maps in their rows and columns, with one colour bar, or one limit under each.
+
+        width: of a column, by name or in inches (`salwidgets.figures.width_of`).
+        """
         from ..grid_figure import grid_figure
 
         maps = self.shown_maps()
@@ -344,7 +356,8 @@ class Comparison(Asking):
                  *dict.fromkeys(p.caption for p in self._panels)]
         box = self.selection["box"] if self.selection else None
         return grid_figure(maps, [p.image for p in self._panels], at, rows, columns, scale,
-                           lines=[line for line in lines if line], box=box, size=self._size)
+                           lines=[line for line in lines if line], box=box, size=self._size, width=width,
+                           heading=self.heading, alt=lambda: self.alt)
 
 
 def _wants_each(scale: Any) -> bool:

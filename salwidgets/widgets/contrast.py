@@ -9,7 +9,7 @@ import numpy as np
 import traitlets
 from numpy.typing import NDArray
 
-from ..captions import caption
+from ..captions import alt_of_map, caption
 from ..errors import InputError, QuestionError
 from ..scale import Scale
 from .asking import Asking
@@ -156,13 +156,19 @@ class Contrast(Asking):
     def shown_maps(self) -> list[NDArray[np.float32]]:
         return _three(self.pair)
 
-    def figure(self) -> Figure:
+    @property
+    def alt(self) -> str:
+        return alt_of_map(self.shown_map(), self._image, self.title)
+
+    def figure(self, *, width: str | float | None = None, style: str = "overlay") -> Figure:
+        """Target, mixture and foil side by side, for print; width and style as in `salwidgets.figures.panel`."""
         from ..figures import maps_figure
 
         pair, box = self.pair, self.selection["box"] if self.selection else None
         titles = [mix_title(self.target, self.foil, 0), self.title, f"Why “{self.foil}”?"]
         return maps_figure([pair.A, pair.mixture(self.mix), pair.B], self._image, titles, self.scale, box=box,
-                           caption=self.caption)
+                           caption="\n".join([self.caption, *self.notices]), width=width, style=style, heading=self.heading,
+                           alt=lambda: self.alt, picture=style == "side-by-side")
 
 
 def _three(pair: Pair) -> list[NDArray[np.float32]]:

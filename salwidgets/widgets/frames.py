@@ -9,6 +9,7 @@ import numpy as np
 import traitlets
 from numpy.typing import NDArray
 
+from ..captions import alt_of_map
 from ..errors import InputError
 from ..scale import Scale
 from .base import View
@@ -75,8 +76,16 @@ class Frames(View):
     def shown_maps(self) -> list[NDArray[np.float32]]:
         return list(self._maps)
 
-    def figure(self) -> Figure:
-        """At most eight steps side by side, evenly chosen with the first and the last, and what the lines say there."""
+    @property
+    def alt(self) -> str:
+        step = f"{self.through} {self.at + 1} of {len(self._maps)}: {self.labels[self.at]}."
+        return f"{alt_of_map(self.shown_map(), self._image, self.heading)} {step}"
+
+    def figure(self, *, width: str | float | None = None, style: str = "overlay") -> Figure:
+        """At most eight steps side by side, evenly chosen with the first and the last, and what the lines say there.
+
+        width, style: as in `salwidgets.figures.panel`.
+        """
         from ..figures import maps_figure
 
         n = len(self._maps)
@@ -86,8 +95,10 @@ class Frames(View):
         titles = ["\n".join([str(self.labels[i]), *(f"{line['name']} {line['values'][i]:.2f}" for line in self.lines
                                                     if line["values"][i] is not None)]) for i in chosen]
         box = self.selection["box"] if self.selection else None
-        return maps_figure(maps, self._image, titles, scale, box=box, picture=True,
-                           caption="\n".join([str(self.title), *dict.fromkeys(self.notices)]))
+        where = dict.fromkeys(str(self.captions[i]) for i in chosen) if self.captions else {}
+        return maps_figure(maps, self._image, titles, scale, box=box, picture=style != "contour", width=width, style=style,
+                           heading=self.heading, alt=lambda: self.alt,
+                           caption="\n".join(dict.fromkeys([self.heading, *where, *self.notices])))
 
 
 def picture_of(explanation: Any) -> NDArray[np.uint8]:

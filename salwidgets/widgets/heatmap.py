@@ -9,7 +9,7 @@ import numpy as np
 import traitlets
 from numpy.typing import NDArray
 
-from ..captions import caption, facts, notices, title
+from ..captions import alt_text, caption, facts, notices, title
 from ..errors import InputError
 from ..scale import Scale
 from .base import View
@@ -36,6 +36,7 @@ class Heatmap(View):
     map = traitlets.Dict().tag(sync=True, echo_update=False)
     title = traitlets.Unicode().tag(sync=True)
     caption = traitlets.Unicode().tag(sync=True)
+    said = traitlets.Unicode().tag(sync=True)
     facts: Any = traitlets.List().tag(sync=True)
     notices: Any = traitlets.List().tag(sync=True)
 
@@ -46,11 +47,15 @@ class Heatmap(View):
             scale=Scale.fit(values) if scale is None else scale, link=link, image=image, _view="heatmap",
             map=pack(values, "float32"), picture=pack(image, "uint8"), title=title(explanation),
             caption=caption(explanation, values.shape, image.shape[:2]), facts=facts(explanation),
-            notices=notices(explanation))
+            notices=notices(explanation), said=alt_text(explanation))
 
     @property
     def heading(self) -> str:
         return str(self.title)
+
+    @property
+    def alt(self) -> str:
+        return str(self.said)
 
     def shown_map(self) -> NDArray[np.float32]:
         return np.asarray(self.explanation.values, np.float32)
@@ -66,11 +71,12 @@ class Heatmap(View):
         c = min(values.shape[1] - 1, max(0, math.floor(col * values.shape[1] / width)))
         return float(values[r, c])
 
-    def figure(self) -> Figure:
+    def figure(self, *, width: str | float | None = None, style: str = "overlay") -> Figure:
+        """What it shows now, for print; width and style as in `salwidgets.figures.panel`."""
         from ..figures import explanation_figure
 
         box = self.selection["box"] if self.selection else None
-        return explanation_figure(self.explanation, scale=self.scale, box=box)
+        return explanation_figure(self.explanation, scale=self.scale, box=box, width=width, style=style)
 
 
 def _checked(explanation: Any) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:

@@ -76,7 +76,7 @@ def icicle_figure(nodes: ClassNodes, asked: tuple[str, str], heading: str, known
     cells = icicle(nodes, weight, nodes.root, 100.0, 0.4)
     levels = max(c.level for c in cells) + 1
     height = 0.62 + 0.3 * levels
-    fig = PrintFigure(figsize=(6.8, height + 0.35), facecolor="white")
+    fig = PrintFigure(figsize=(6.8, height + 0.35), facecolor="white", heading=heading)
     ax = fig.add_axes((0.02, 0.35 / (height + 0.35), 0.96, 0.3 * levels / (height + 0.35)))
     sides = {nodes.at[n]: style for n, style in zip(asked, ("solid", "dashed"), strict=True) if n in nodes.at}
     for c in cells:
@@ -99,4 +99,4 @@ def icicle_figure(nodes: ClassNodes, asked: tuple[str, str], heading: str, known
     words = "Widths are probabilities" if known else "Widths are numbers of classes; probabilities are not known"
     fig.text(0.02, 0.08 / (height + 0.35), f"{words}; {nodes.n_classes} classes. Target: solid frame"
              f"{', foil: dashed frame' if asked[1] else ''}.", fontsize=7.5, color=QUIET)
-    return fig
+    return fig.settle()

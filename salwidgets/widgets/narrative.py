@@ -15,7 +15,7 @@ from ..errors import InputError
 from ..scale import Scale
 from .base import View
 from .link import Link
-from .passages import Passages
+from .passages import Passages, plain_text
 from .wire import pack
 
 if TYPE_CHECKING:
@@ -173,10 +173,13 @@ class Narrative(View):
         values = np.asarray(self._given[0].explanation.values, np.float32)
         return values if values.ndim == 2 else np.zeros(self._size, np.float32)
 
+    @property
+    def alt(self) -> str:
+        return "\n".join([self.heading, *(plain_text(v) for v in self.shown)])
+
     def figure(self) -> Figure:
         """The maps with their sentences as caption; sentences that the map contradicts say so."""
         from ..figures import maps_figure
-        from .passages import plain_text
 
         texts = [plain_text(v) for v in self.shown]
         several = len(texts) > 1
@@ -187,7 +190,7 @@ class Narrative(View):
         if not maps:
             return _words_only(self.heading, caption)
         return maps_figure([m for _, m in maps], [_image(e) for e, _ in maps], [str(e.question or "") for e, _ in maps],
-                           self.scale, caption=caption + "\n")
+                           self.scale, caption=caption + "\n", heading=self.heading, alt=lambda: self.alt)
 
 
 class _Stopped(Exception):
@@ -217,13 +220,12 @@ def _image(e: Any) -> NDArray[np.uint8]:
 
 
 def _words_only(heading: str, text: str) -> Figure:
-    import textwrap
-
     from ..figures import PrintFigure
+    from ..figures.words import wrapped
 
-    lines = [w for line in text.splitlines() for w in textwrap.wrap(line, 90)]
-    fig = PrintFigure(figsize=(6.4, 0.6 + 0.18 * len(lines)), facecolor="white")
+    lines = wrapped(text, 6.0, 8.5)
+    fig = PrintFigure(figsize=(6.4, 0.6 + 0.18 * len(lines)), facecolor="white", heading=heading, caption=text)
     fig.text(0.03, 0.97, heading, fontsize=10, va="top", weight="bold")
     fig.text(0.03, 0.97 - 0.32 / fig.get_figheight(), "\n".join(lines), fontsize=8.5, va="top", linespacing=1.4)
-    return fig
+    return fig.settle()
 

@@ -64,6 +64,7 @@ def test_nothing_leaves_the_page_or_lies_on_something_else(width: str, style: st
     items = several()
     items[1].method = "a method with a name that is far too long for its place " + "x" * 40
     figure = panel(items, width=width, style=style, scale=scale, letters=True)
+    figure.set_dpi(300)  # as it is saved
     figure.draw_without_rendering()
     page, boxes = figure.bbox, []
     for text in [*figure.texts, *[t for ax in figure.axes for t in [ax.title, *ax.get_xticklabels()]]]:
@@ -250,3 +251,18 @@ def test_the_check_catches_a_bad_map(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_saved_panel_is_seen_as_others_see_it() -> None:
     seen = simulate(panel(several(), width="icml"), "greyscale")
     assert seen.ndim == 3 and (seen[..., 0] == seen[..., 2]).all()
+
+
+def test_every_view_has_a_figure_with_heading_caption_and_alt_text(each_view) -> None:
+    """With names that a typesetter or a browser could take for commands."""
+    for name, view in each_view.items():
+        figure = view.figure()
+        root = ET.fromstring(saved(figure, "svg"))
+        assert "<script>" in "".join(root.itertext()), name
+        assert root.attrib["aria-label"], name
+        assert figure.heading and figure.caption and figure.alt, name
+        saved(figure, "pdf")
+        bundle = view._repr_mimebundle_()
+        assert bundle is not None
+        assert bundle[1]["image/png"]["alt"] == view.alt, name
+        assert view.alt, name

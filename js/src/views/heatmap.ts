@@ -69,7 +69,7 @@ export const mount: Mount = async (el, model, host, signal) => {
         h("div", { class: "salw-beside" }, factList(model.get("facts") as Fact[]), createThumbnail(picture)), readout.el,
         controls.el, table.el, keyHelp())),
     live.el));
-  stage.label(`Map for the question: ${title}`);
+  stage.label(String(model.get("said") || `Map for the question: ${title}`));
   table.draw(map);
 
   const drawMap = () => {
