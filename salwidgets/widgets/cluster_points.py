@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from .pictures import picture_of
+from .pictures import keys_of
 
 #: points of no group
 NONE = "no cluster"
@@ -46,6 +46,7 @@ class Points:
     figure: str = "Accuracy"
     title: str = ""
     axes: str = ""
+    keys: list[str] = field(default_factory=list)
 
 
 def read(given: Any, points: Any, labels: Any, **more: Any) -> Points:
@@ -61,7 +62,7 @@ def read(given: Any, points: Any, labels: Any, **more: Any) -> Points:
         found = _from_clusters(given)
     else:
         raise InputError("ClusterView shows a fitted StrategyGraph, fitted ExplanationClusters, or points=[N, 2] with "
-                         f"labels=; {kind} is none of them" + (": call its fit(...) first." if hasattr(given, "fit") else "."))
+                         f"labels=; {kind} is none of them" + (": call its fit() first." if hasattr(given, "fit") else "."))
     return _with(found, **more)
 
 
@@ -118,6 +119,9 @@ def _with(found: Points, *, names: Sequence[str] | None = None, thumbnails: Any 
     for what, given in (("thumbnails", thumbnails), ("images", images), ("captions", captions), ("correct", correct)):
         if given is not None and len(given) != n:
             raise InputError(f"{what}: {len(given)} for {n} points.")
+    if images is not None or not found.keys:
+        pictures = next((p for p in (images, thumbnails, found.thumbnails) if p is not None), None)
+        found.keys = [] if pictures is None else [keys_of(p) for p in pictures]
     if thumbnails is not None or images is not None:
         found.thumbnails = images if thumbnails is None else thumbnails
     if found.thumbnails is not None and len(found.thumbnails) != n:
@@ -191,12 +195,10 @@ def _from_clusters(found: Any) -> Points:
                     None, str(c.sentence), int(c.exemplar),
                     (np.asarray(c.favourable, np.float32), np.asarray(c.unfavourable, np.float32)))
               for i, c in enumerate(found.clusters_)]
-    correct, explained = getattr(found, "correct_", None), getattr(found, "explanations_", None)
-    pictures = getattr(found, "thumbnails_", None)
-    if pictures is None and explained is not None and all(picture_of(e) is not None for e in explained):
-        pictures = explained
-    return Points(where, of, groups, np.full(len(where), -1, np.int8) if correct is None else marks(correct), pictures,
-                  title=str(getattr(found, "question_", "") or "Clusters of explanations"))
+    stack = found.stack_
+    correct = np.full(len(where), -1, np.int8) if stack.correct is None else marks(stack.correct)
+    return Points(where, of, groups, correct, stack.thumbnails, [str(v) for v in stack.labels or ()],
+                  title=str(stack.question or "Clusters of explanations"), keys=[d[:12] for d in stack.digests or ()])
 
 
 def _exemplar(where: NDArray[np.float32], members: NDArray[np.bool_]) -> int:

@@ -14,7 +14,7 @@ from ..scale import Scale
 from .base import View
 from .cluster_points import NONE, check_names, read
 from .link import Link
-from .pictures import picture_key, picture_of, sheet, small
+from .pictures import sheet, small
 from .wire import LARGEST, pack
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class ClusterView(View):
         super().__init__(
             scale=Scale.fit(maps, fade=False, opacity=1.0) if maps.size else Scale(), link=None,
             image=np.full((1, 1, 3), 128, np.uint8), _view="clusters",
-            picture_keys=_keys(found.thumbnails if images is None else images),
+            picture_keys=found.keys if all(found.keys) else [],
             points=pack(found.points, "float32"), of=pack(np.where(found.of < 0, 65535, found.of), "uint16"),
             correct=pack(found.correct.view(np.uint8), "uint8"), edges=pack(found.edges, "uint32"), sheet=state,
             maps=pack(maps, "float32"), captions=found.captions, groups=[_state(g) for g in found.groups],
@@ -127,7 +127,7 @@ class ClusterView(View):
     def _tell(self, change: Any) -> None:
         """Linked views hear of the picked pictures; the browser has told them already if the lasso was drawn there."""
         if self._ready and self._picked is not None:
-            keys = [self.picture_keys[i] for i in self.selected] if self.picture_keys else []
+            keys = [key for i in self.selected for key in self.picture_keys[i].split()] if self.picture_keys else []
             now = {"source": self.source, "keys": keys} if self.selected else None
             if (self._picked.picked or {}).get("keys") != (now or {}).get("keys"):
                 self._picked.picked = now
@@ -139,7 +139,7 @@ class ClusterView(View):
             return
         wanted = set((now or {}).get("keys", ()))
         self._ready = False  # what was heard is not told again
-        self.selected = [i for i, key in enumerate(self.picture_keys) if key in wanted]
+        self.selected = [i for i, keys in enumerate(self.picture_keys) if not wanted.isdisjoint(keys.split())]
         self._ready = True
 
     @traitlets.observe("names")
@@ -199,9 +199,3 @@ def _signed(groups: Sequence[Any]) -> NDArray[np.float32]:
         return np.zeros((0, 2, 1, 1), np.float32)
     return np.abs(np.stack([np.stack(g.maps) for g in groups])) * np.array([1, -1], np.float32)[:, None, None]
 
-
-def _keys(pictures: Any) -> list[str]:
-    if pictures is None:
-        return []
-    found = [picture_of(p) for p in pictures]
-    return [picture_key(p) for p in found if p is not None] if all(p is not None for p in found) else []

@@ -25,6 +25,16 @@ def picture_key(image: Any) -> str:
     return hashlib.sha256(repr(array.shape).encode() + array.tobytes()).hexdigest()[:12]
 
 
+def keys_of(given: Any, image: Any = None) -> str:
+    """The keys of an explanation or a picture, with a space between: an explanation is known by its input as well.
+
+    image: the picture that is drawn, if it is known. Empty for what has no picture.
+    """
+    picture = picture_of(given) if image is None else image
+    seen = str(given.input_sha256)[:12] if hasattr(given, "input_sha256") else ""
+    return " ".join(filter(None, (seen, "" if picture is None else picture_key(picture))))
+
+
 def picture_of(given: Any) -> NDArray[np.uint8] | None:
     """uint8 `[H, W, 3]` of an explanation, a PIL image or an array, as views draw it; None where there is none."""
     if hasattr(given, "image") and hasattr(given, "values"):
@@ -67,7 +77,7 @@ def sheet(pictures: list[NDArray[np.uint8]]) -> dict[str, Any]:
     JPEG (quality 88), few are kept as they are. No picture: an empty sheet.
     """
     if not pictures:
-        return {**pack(np.zeros(0, np.uint8), "uint8"), "tile": [0, 0], "columns": 1, "size": [0, 0]}
+        return {**pack(np.zeros(0, np.uint8), "uint8"), "tile": [0, 0], "columns": 1, "size": [0, 0], "count": 0}
     n = len(pictures)
     rows, cols = max(p.shape[0] for p in pictures), max(p.shape[1] for p in pictures)
     if n * rows * cols * 3 > _RAW:  # JPEG works in blocks of 8: tiles on its grid do not bleed into each other
@@ -77,7 +87,7 @@ def sheet(pictures: list[NDArray[np.uint8]]) -> dict[str, Any]:
     for i, p in enumerate(pictures):
         r, c = (i // across) * rows + (rows - p.shape[0]) // 2, (i % across) * cols + (cols - p.shape[1]) // 2
         out[r:r + p.shape[0], c:c + p.shape[1]] = p
-    laid = {"tile": [rows, cols], "columns": across, "size": list(out.shape[:2])}
+    laid = {"tile": [rows, cols], "columns": across, "size": list(out.shape[:2]), "count": n}
     if out.nbytes <= _RAW:
         return {**pack(out, "uint8"), **laid}
     from PIL import Image

@@ -3,6 +3,7 @@ import { readAtlas, type Atlas } from "../atlas";
 import { paint, pixelTable } from "../colormap";
 import { follow, h, listen, onFrame, root, say, show } from "../dom";
 import { percent } from "../format";
+import { pickedOf } from "../lit";
 import { makeMark, stamp } from "../marks";
 import { createColorBar } from "../parts/colorbar";
 import { createLive } from "../parts/readout";
@@ -111,7 +112,7 @@ class View {
     this.#set({ selected, ...more });
     const keys = this.#model.get("picture_keys") as string[];
     const source = String(this.#model.get("source"));
-    this.#shared.set("picked", selected.length ? { source, keys: keys.length ? selected.map((i) => keys[i]) : [] } : null);
+    this.#shared.set("picked", selected.length ? { source, keys: keys.length ? selected.flatMap((i) => (keys[i] as string).split(" ")) : [] } : null);
   }
 
   mountOn(el: HTMLElement): void {
@@ -372,8 +373,7 @@ class View {
     const now = this.#shared.get<Picked | null | undefined>("picked");
     const keys = this.#model.get("picture_keys") as string[];
     if (now?.source === this.#model.get("source") || !keys.length) return;
-    const wanted = new Set(now?.keys ?? []);
-    this.#set({ selected: keys.flatMap((key, i) => (wanted.has(key) ? [i] : [])) });
+    this.#set({ selected: pickedOf(now, keys).flatMap((is, i) => (is ? [i] : [])) });
   }
 }
 
