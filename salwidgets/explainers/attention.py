@@ -59,7 +59,8 @@ class TokenProbe:
 
     def means(self) -> list[Tensor]:
         """Attention averaged over heads, `[N, T, T]` for each block."""
-        return [a.detach().float().reshape(self.n, -1, *a.shape[-2:]).mean(1) for a in self.attention]
+        heads = (a.detach().float().reshape(self.n, -1, *a.shape[-2:]) for a in self.attention)
+        return [a[:, 0] if a.shape[1] == 1 else a.mean(1) for a in heads]
 
     def gradients(self, weights: Tensor) -> list[Tensor]:
         """d (weights . scores) / d attention, `[Q, N, heads, T, T]` for each block, for weights `[Q, N, K]`."""

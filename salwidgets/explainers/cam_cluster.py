@@ -58,9 +58,12 @@ def cluster(a: Tensor) -> Tensor:
     labels = torch.full((len(flat),), STRONG)
     weak = torch.from_numpy(np.flatnonzero(norms < np.percentile(norms, 75)))
     if len(weak) > 1:
-        d = torch.cdist(flat[weak], flat[weak], compute_mode="donot_use_mm_for_euclid_dist")
+        inner = flat[weak] @ flat[weak].T  # in double precision: a third of the time of differences
+        squares = inner.diagonal()
+        d = (squares[:, None] + squares - inner - inner.T).clamp_(min=0).sqrt_().fill_diagonal_(0)
         apart = d[~torch.eye(len(weak), dtype=torch.bool)]
-        labels[weak] = dbscan(d, max(float(np.percentile(apart.numpy(), 25)), 1e-5), max(2, int(0.05 * len(weak))))
+        eps = max(float(np.percentile(apart.numpy(), 25, overwrite_input=True)), 1e-5)
+        labels[weak] = dbscan(d, eps, max(2, int(0.05 * len(weak))))
     elif len(weak):
         labels[weak] = NOISE
     return labels.to(a.device)
@@ -75,7 +78,7 @@ def dbscan(distances: Tensor, eps: float, min_samples: int) -> Tensor:
     near = distances <= eps
     dense = near.sum(1) >= min_samples
     count, reach = len(near), near & dense
-    first = torch.where(dense, torch.arange(count), count)
+    first = torch.where(dense, torch.arange(count, dtype=torch.int32), count)
     while True:  # every dense point takes the lowest number among its dense neighbours, until none changes
         lowest = torch.where(reach, first, count).amin(1)
         update = torch.where(dense, lowest, count)

@@ -34,24 +34,29 @@ _MIXING = frozenset({"amax", "amin", "group_norm", "instance_norm", "layer_norm"
                      "softmax", "std", "var"})
 _PRODUCTS = frozenset({"bmm", "div", "einsum", "matmul", "mul", "true_divide", "__matmul__", "__mul__", "__truediv__"})
 _CLOSE = 1e-6
+_TINY = 1e-30
 
 
 class _Reference:
-    """The baseline's pass: keeps what each activation was given."""
+    """The baseline's pass: keeps what each activation was given, and what pools made of it."""
 
     def __init__(self) -> None:
-        self.seen: list[tuple[str, Tensor]] = []
+        self.seen: list[tuple[str, Tensor, tuple[Tensor, Tensor] | None]] = []
 
     def __call__(self, call: Call) -> Any:
-        if call.name in _ELEMENTWISE or call.name in _POOLS:
-            self.seen.append((call.name, call.x.detach().clone() if call.in_place else call.x.detach()))
+        if call.name in _POOLS:
+            made = _pooled(call, call.x.detach())
+            self.seen.append((call.name, call.x.detach(), made))
+            return made[0]
+        if call.name in _ELEMENTWISE:
+            self.seen.append((call.name, call.x.detach().clone() if call.in_place else call.x.detach(), None))
         return NotImplemented
 
 
 class _Rescale:
     """The input's pass: activations with the slope between their two inputs."""
 
-    def __init__(self, seen: list[tuple[str, Tensor]]):
+    def __init__(self, seen: list[tuple[str, Tensor, tuple[Tensor, Tensor] | None]]):
         self.seen, self.at, self.mixing = seen, 0, set[str]()
 
     def __call__(self, call: Call) -> Any:
@@ -65,13 +70,13 @@ class _Rescale:
                 self.seen[self.at - 1][1].shape != call.x.shape:
             raise MethodError("deeplift: the network takes another way for the input than for the baseline, so their "
                               "activations cannot be compared. Use integrated-gradients.")
-        x, below = call.x, self.seen[self.at - 1][1]
-        self.seen[self.at - 1] = (name, below[:0])  # free it
+        x, (_, below, made) = call.x, self.seen[self.at - 1]
+        self.seen[self.at - 1] = (name, below[:0], None)  # free it
         if not _depends(x):
             return NotImplemented
-        if name not in _POOLS:
+        if made is None:
             return _activation(call, x, below)
-        y, line = _pool(call, x, below)
+        y, line = _pool(call, x, below, made)
         return y + (line - line.detach())  # the value is y's, the slope is the line's
 
 
@@ -100,40 +105,44 @@ def _near(gap: Tensor, x: Tensor, below: Tensor) -> Tensor:
 def _activation(call: Call, x: Tensor, below: Tensor) -> Tensor:
     """f(x) with the slope (f(x) - f(x')) / (x - x'), or f'(x) where both inputs agree."""
     here = x.detach()
+    if call.name == "relu":  # the share of the way between both inputs that lies above zero
+        above = torch.maximum(here, below).clamp_(min=0)
+        way = above - torch.minimum(here, below).clamp_(max=0)
+        return cast(Tensor, _Line.apply(x, above.div_(way.clamp_(min=_TINY)), [here.relu()]))
     gap = here - below
     near = _near(gap, here, below)
-    if call.name == "relu":
-        y, own = here.relu(), here > 0
-    else:
-        leaf = x.detach().requires_grad_()
-        with torch.enable_grad():
-            y = call.run(leaf)
-        own, y = torch.autograd.grad(y.sum(), leaf)[0], y.detach()
+    leaf = x.detach().requires_grad_()
+    with torch.enable_grad():
+        y = call.run(leaf)
+    own, y = torch.autograd.grad(y.sum(), leaf)[0], y.detach()
     between = (y - call.run(below)).div_(gap.masked_fill_(near, 1))
     return cast(Tensor, _Line.apply(x, torch.where(near, own.to(between.dtype), between), [y]))
 
 
-def _pool(call: Call, x: Tensor, below: Tensor) -> tuple[Tensor, Tensor]:
-    """Max pooling: with m the larger of both maxima, m - y' is due to the place of the input's maximum and y - m to that
-    of the baseline's; each is spread over the way that the value there has gone."""
-    pool = getattr(F, call.name)
+def _pooled(call: Call, x: Tensor) -> tuple[Tensor, Tensor]:
+    """What the pool makes of ``x``, and the places of the maxima."""
     options = {**call.kwargs, "return_indices": True}
     options.pop("input", None)
-    y, place = pool(x.detach(), *call.args[1:], **options)
-    y_below, place_below = pool(below, *call.args[1:], **options)
+    return cast("tuple[Tensor, Tensor]", getattr(F, call.name)(x, *call.args[1:], **options))
+
+
+def _pool(call: Call, x: Tensor, below: Tensor, made: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+    """Max pooling: with m the larger of both maxima, m - y' is due to the place of the input's maximum and y - m to that
+    of the baseline's; each is spread over the way that the value there has gone."""
+    (y, place), (y_below, place_below) = _pooled(call, x.detach()), made
     space = -2 if y.ndim == x.ndim and call.name.endswith("2d") else (-1 if call.name.endswith("1d") else -3)
     flat, flat_below = x.flatten(space), below.flatten(space)
-    gap = flat.detach() - flat_below
-    moved = torch.where(_near(gap, flat.detach(), flat_below), torch.inf, gap)
     higher = torch.maximum(y, y_below)
 
     def part(where: Tensor, share: Tensor) -> Tensor:
         at = where.flatten(space)
-        slope = share.flatten(space) / moved.gather(-1, at)
+        here = flat.gather(-1, at)
+        value, old = here.detach(), flat_below.gather(-1, at)
+        gap = value - old
         # Nothing moved there: the input's own maximum passes its gradient on, as without the rule.
-        still = ~moved.gather(-1, at).isfinite()
-        slope = torch.where(still, torch.ones_like(slope) if where is place else torch.zeros_like(slope), slope)
-        return (flat.gather(-1, at) * slope).reshape(y.shape)
+        still = _near(gap, value, old)
+        slope = (share.flatten(space) / gap.masked_fill_(still, 1)).masked_fill_(still, float(where is place))
+        return (here * slope).reshape(y.shape)
 
     return y, part(place, higher - y_below) + part(place_below, y - higher)
 

@@ -249,12 +249,14 @@ class Weighted:
         for way, z, share in self.ready:
             g = r / z if isinstance(share, float) and share == 1 else r * share / z
             for values, w, sign in way.legs:
-                part = (values if sign == 1 else sign * values) * self.layer.back(g, w, shape)
+                part = self.layer.back(g, w, shape) * (values if sign == 1 else sign * values)
                 given = part if given is None else given + part
+            sums = g.flatten(2).sum(2) if g.ndim > 2 else g
             if way.bias is not None:
-                bias = bias + per_input(g * way.bias, self.n)
+                even = g.ndim > 2 and way.bias.ndim >= g.ndim - 1 and way.bias.shape[2 - g.ndim:].numel() == 1
+                bias = bias + per_input(sums * way.bias.flatten() if even else g * way.bias, self.n)
             if self.rule.name in NEVER_NEGATIVE:
-                absorbed = absorbed + per_input(g, self.n) * self.rule.stabiliser
+                absorbed = absorbed + per_input(sums, self.n) * self.rule.stabiliser
             else:
                 absorbed = absorbed + per_input(g * push(z, self.rule.stabiliser), self.n)
             if isinstance(share, Tensor):
@@ -269,12 +271,13 @@ class Weighted:
         z = y if self.rule.name == "epsilon" else None  # its denominator is what the layer has put out
         if z is None:
             for values, w, sign in way.legs:
-                part = sign * self.layer.forward(values, w)
-                z = part if z is None else z + part
+                part = self.layer.forward(values, w)
+                z = part.mul_(sign) if z is None else z.add_(part, alpha=sign)
             assert z is not None
-            z = z if way.bias is None else z + way.bias
+            z = z if way.bias is None else z.add_(way.bias)
         share = way.share if not callable(way.share) or y is None else way.share(y).to(z.dtype)
-        z = z.clamp(min=0) if self.rule.name in NEVER_NEGATIVE else z  # rounding can leave a sum just below 0
+        if self.rule.name in NEVER_NEGATIVE:
+            return way, z.clamp_(min=0).add_(self.rule.stabiliser), share  # rounding can leave a sum just below 0
         return way, stable(z, self.rule.stabiliser), share
 
 
