@@ -58,7 +58,7 @@ class Check:
 
     @property
     def sentences(self) -> list[str]:
-        """What was found, suspects first; then that the others hold, if any."""
+        """What was found, suspects first; then how many show no fall."""
         where = "on the same images, edited" if self.paired else "on the other images"
         said = [f"{self.names[k].capitalize()} is right on {percent(float(self.before[k]))} of its {self.images[k]} images, "
                 f"but on {percent(float(self.after[k]))} {where} ({self.checked[k]}): it may be a shortcut."
@@ -66,7 +66,8 @@ class Check:
         held = [k for k in range(len(self.names)) if k not in self.suspects and self.checked[k] >= _FEWEST
                 and np.isfinite(self.before[k])]
         few = len(self.names) - len(said) - len(held)
-        said += [f"{len(held)} other{'s'[:len(held) != 1]} hold{'s'[:len(held) == 1]}."] if held and said else []
+        if held and said:
+            said.append(f"{len(held)} other{'s show' if len(held) != 1 else ' shows'} no fall beyond chance.")
         said += [] if self.suspects else [f"No strategy is less reliable {where} than before."]
         return said + ([f"For {few}, there are too few images to tell."] if few else [])
 

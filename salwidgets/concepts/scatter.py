@@ -16,8 +16,8 @@ OTHER = "#b5b5b5"
 
 
 def scatter(ax: Axes, points: np.ndarray, groups: np.ndarray, names: Sequence[str], correct: np.ndarray | None,
-            edges: np.ndarray | None = None) -> None:
-    """Draw ``points`` `[N, 2]` in the colours of their ``groups`` (-1: grey), with a legend of ``names``."""
+            edges: np.ndarray | None = None, rest: str = "no group") -> None:
+    """Draw ``points`` `[N, 2]` in the colours of their ``groups``, with a legend of ``names``; -1 is grey: the ``rest``."""
     if edges is not None and len(edges):
         from matplotlib.collections import LineCollection
 
@@ -33,7 +33,7 @@ def scatter(ax: Axes, points: np.ndarray, groups: np.ndarray, names: Sequence[st
                 ax.scatter(points[shown, 0], points[shown, 1], s=20, color=colour, marker=marker, linewidths=width,
                            edgecolors="white" if marker == "o" else None)
     if (groups < 0).any():
-        ax.scatter([], [], s=22, color=OTHER, label=f"no group: {int((groups < 0).sum())}")
+        ax.scatter([], [], s=22, color=OTHER, label=f"{rest}: {int((groups < 0).sum())}")
     if correct is not None and not right.all():
         ax.scatter([], [], s=22, color="#222222", marker="x", label="named wrongly")
     ax.legend(fontsize=7, frameon=False, loc="center left", bbox_to_anchor=(1.01, 0.5))

@@ -188,7 +188,7 @@ def test_a_check_says_which_cluster_falls():
     check = c.check(correct=which != 1, paired=True)
     assert check.suspects == [k] and check.after[k] == 0 and check.before.tolist() == [1, 1, 1]
     assert check.sentences[0].startswith(f"Cluster {k + 1} is right on 100 % of its 20 images, but on 0.0 %")
-    assert "2 others hold." in check.sentences
+    assert "2 others show no fall beyond chance." in check.sentences
     assert list(check.to_pandas()["checked"]) == [20, 20, 20] and "shortcut" in check._repr_html_()
     held = c.check(maps, correct=np.ones(60, bool))
     assert not held.suspects and str(held).startswith("No strategy is less reliable")
