@@ -132,9 +132,14 @@ def grid(steps: int) -> np.ndarray:
 def curves_of(runs: Runs, explanations: list[Explanation], x: np.ndarray, fill: Any, order: str, as_: str,
               question: Question | None) -> Curves:
     """Curves at shares ``x``; order: "most" or "least" replaced first, or "show": most shown first, from the fill."""
-    questions = runs.questions(explanations, question)
     gone, first = (1 - x, "least") if order == "show" else (x, order)
-    y = read(questions, runs.curve(explanations, gone.tolist(), fill, first), as_)
+    asked = [question or e.question for e in explanations]
+    bound = all(q is not None and q.binding is not None for q in asked)  # then the image goes along with its copies
+    logits = runs.curve(explanations, gone.tolist(), fill, first) if bound else None
+    questions = runs.questions(explanations, question)
+    if logits is None:
+        logits = runs.curve(explanations, gone.tolist(), fill, first)
+    y = read(questions, logits, as_)
     return Curves(x, y, area(y, x), *rows_of(runs, explanations))
 
 

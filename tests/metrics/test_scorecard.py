@@ -151,6 +151,20 @@ def test_a_map_without_a_model(world):
         scorecard(None, e, ["deletion"])
 
 
+def test_human_truths_need_no_model_either(world):
+    """A fixation model's map against fixations, and word values against rationales: the figures of the metrics themselves."""
+    rng = np.random.default_rng(0)
+    maps = [sw.from_array(rng.random((64, 64)), x) for x in world.images[:3]]
+    points = [np.stack([rng.integers(0, 64, 9), rng.integers(0, 64, 9)], 1) for _ in maps]
+    table = scorecard(None, maps, ["nss", "auc_judd", "spearman"], fixations=points)
+    for name in table.metrics:
+        np.testing.assert_allclose(table[name], getattr(sw.metrics, name)(maps, points))
+    assert table.passes == 0 and table.to_pandas()["question"].tolist() == [""] * 3
+    words = [sw.Explanation(rng.normal(size=8).astype(np.float32), np.zeros(8), None, "external") for _ in range(3)]
+    marks = [np.arange(8) < 3] * 3
+    assert scorecard(None, words, ["auprc"], rationales=marks)["auprc"].tolist() == sw.metrics.auprc(words, marks).tolist()
+
+
 def test_what_is_missing_is_named_before_anything_runs(cnn, es):
     runs = Runs(cnn)
     for name, missing in (("mass_in_mask", "masks"), ("nss", "fixations"), ("truth_share", "world"),
