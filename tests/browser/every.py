@@ -60,9 +60,9 @@ def randomised(name: str, values: np.ndarray | None = None) -> Randomised:
     return Randomised([e], [name, f"{name} 2"], [np.stack([e.values * 0.5, -e.values])], layers=["fc", "conv"])
 
 
-def mapped(values: np.ndarray) -> Explanation:
+def mapped(values: np.ndarray, method: str = "rise") -> Explanation:
     """An explanation whose map is what was given."""
-    return sw.from_array(np.asarray(values, np.float32), fakes.picture(), why("husky"), method="rise")
+    return sw.from_array(np.asarray(values, np.float32), fakes.picture(), why("husky"), method=method)
 
 
 VIEWS: dict[str, Callable[[str], View]] = {
@@ -78,8 +78,8 @@ VIEWS: dict[str, Callable[[str], View]] = {
 
 MAPPED: dict[str, Callable[[np.ndarray], View]] = {
     "Heatmap": lambda m: Heatmap(mapped(m)),
-    "Contrast": lambda m: Contrast(basis_of("husky", np.stack([m, m * 0.5, m * 0, -m])[None]), "husky", "wolf"),
-    "Comparison": lambda m: Comparison([mapped(m), mapped(m * 0.5)]),
+    "Contrast": lambda m: Contrast(basis_of("husky", np.stack([m, m * 0.5, np.zeros_like(m), -m])[None]), "husky", "wolf"),
+    "Comparison": lambda m: Comparison([mapped(m), mapped(m * 0.5, "lrp")]),
     "Layers": lambda m: Layers([mapped(m), mapped(m * 0.5)], labels=["a", "b"]),
     "Randomisation": lambda m: Randomisation(randomised("fc", m)),
 }
