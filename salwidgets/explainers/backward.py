@@ -9,6 +9,8 @@ from torch import Tensor
 
 from ..errors import ModelError
 
+_UNBATCHED = ("vmap", "batching rule", "data pointer", "functorch")  # what torch says of operations it cannot batch
+
 
 def gradients(scores: Tensor, tensors: Sequence[Tensor], weights: Tensor, *, retain: bool = True,
               allow_unused: bool = True) -> list[Tensor]:
@@ -36,8 +38,8 @@ def _backward(scores: Tensor, tensors: Sequence[Tensor], w: Tensor, retain: bool
         try:  # a pass that stops half-way must leave the graph for the passes below
             return list(torch.autograd.grad(scores, tensors, w, retain_graph=True, allow_unused=allow_unused,
                                             is_grads_batched=True))
-        except RuntimeError as e:  # what is no matter of batching comes again below
-            if isinstance(e, torch.OutOfMemoryError) or "allocate memory" in str(e):
+        except RuntimeError as e:
+            if not any(word in str(e).lower() for word in _UNBATCHED):
                 raise
     each = [torch.autograd.grad(scores, tensors, row, retain_graph=retain or len(w) > 1, allow_unused=allow_unused)
             for row in w]
