@@ -36,6 +36,7 @@ tables: .venv/ready
 	$(BIN)/python -m benchmarks.truth docs/truth.md
 	$(BIN)/python -m benchmarks.ranking docs/ranking.md
 	$(BIN)/python -m benchmarks.words docs/words.md
+	$(BIN)/python -m benchmarks.concept_parts docs/concepts.md
 
 notebooks: .venv/ready
 	$(BIN)/python tests/notebooks/make.py

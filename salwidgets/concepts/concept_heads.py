@@ -20,6 +20,7 @@ from ..explainers.base import Columns, apply, weights_of
 from ..explainers.heads import PooledHead, pooled_head
 from ..models import Model
 from ..models.layers import FeatureLayer
+from ..models.outputs import find_logits
 from .activations import LayerReader
 
 _BYTES = 128_000_000
@@ -135,15 +136,16 @@ class ConceptHead:
 
     def _run(self, x: Tensor, u: Tensor, masks: Tensor) -> Tensor:
         """Logits `[n, M, classes]` of the network, run on from the layer."""
-        if self._way is None:
-            self._way = self._choose(x, u)
         m = masks.shape[1]
+        if m > 1 and self._way is None:
+            self._way = self._choose(x, u)
+        way = "full" if m == 1 or self._way is None else self._way
+        n = 1 if way == "one" else max(1, self.batch_size // m)
         out = []
-        n = max(1, self.batch_size // m) if self._way == "many" else 1
         for i in range(0, len(x), n):
             rows = []
             for part in masks[i:i + n].split(max(1, self.batch_size), 1):
-                rows.append(self._forward(x[i:i + n], self._maps(u[i:i + n], part), self._way))
+                rows.append(self._forward(x[i:i + n], self._maps(u[i:i + n], part), way))
                 self.step(part.shape[0] * part.shape[1])
             out.append(torch.cat(rows, 1))
         return torch.cat(out)
@@ -161,7 +163,7 @@ class ConceptHead:
 
         seen = x.repeat_interleave(m, 0) if way == "full" else x
         with self.model.replaced({self.layer.name: put}, call=self.layer.calls):
-            return self.model.forward(seen).unflatten(0, (n, m))
+            return find_logits(self.model.call(seen), n * m).unflatten(0, (n, m))
 
     def _choose(self, x: Tensor, u: Tensor) -> str:
         """The quickest way that gives what a whole forward per copy gives: "many", "one" or "full"."""
