@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..captions import percent
-from .rates import interval
+from .rates import first, interval
 
 _FEWEST = 5  # images below which nothing is said (ours)
 
@@ -60,7 +60,7 @@ class Check:
     def sentences(self) -> list[str]:
         """What was found, suspects first; then how many show no fall."""
         where = "on the same images, edited" if self.paired else "on the other images"
-        said = [f"{self.names[k].capitalize()} is right on {percent(float(self.before[k]))} of its {self.images[k]} images, "
+        said = [f"{first(self.names[k])} is right on {percent(float(self.before[k]))} of its {self.images[k]} images, "
                 f"but on {percent(float(self.after[k]))} {where} ({self.checked[k]}): it may be a shortcut."
                 for k in self.suspects]
         held = [k for k in range(len(self.names)) if k not in self.suspects and self.checked[k] >= _FEWEST

@@ -50,16 +50,19 @@ def sentence(cluster: Any, n: int, k: int, correct: np.ndarray | None) -> str:
 
 
 def _evidence(favourable: np.ndarray, unfavourable: np.ndarray) -> str:
-    masses = [float(np.abs(part).sum(dtype=np.float64)) for part in (favourable, unfavourable)]
-    if sum(masses) == 0:
+    speaks = evidence_places(favourable, unfavourable)
+    if not any(speaks):
         return "the maps are empty"
-    said = []
-    for word, part, mass in zip(("for", "against"), (favourable, unfavourable), masses, strict=True):
-        if mass >= _LITTLE * sum(masses):
-            said.append(f"what speaks {word} the answer is {place(part)}")
-        else:
-            said.append(f"{'next to ' if mass else ''}nothing speaks {word} the answer")
-    return ", ".join(said)
+    return ", ".join(f"what speaks {word} the answer is {where}" if where else f"next to nothing speaks {word} the answer"
+                     for word, where in zip(("for", "against"), speaks, strict=True))
+
+
+def evidence_places(favourable: np.ndarray, unfavourable: np.ndarray) -> tuple[str, str]:
+    """Where what speaks for the answer lies, and what speaks against it; "" for a side with hardly any evidence."""
+    masses = [float(np.abs(part).sum(dtype=np.float64)) for part in (favourable, unfavourable)]
+    found = [place(part) if mass >= _LITTLE * sum(masses) else ""
+             for part, mass in zip((favourable, unfavourable), masses, strict=True)]
+    return found[0], found[1]
 
 
 def figures(found: Any, n: int, correct: np.ndarray | None) -> str:

@@ -41,6 +41,11 @@ def unreliable(correct: np.ndarray | None, members: np.ndarray) -> bool:
     return interval(int(correct[members].sum()), len(members))[1] < interval(int(rest.sum()), len(rest))[0]
 
 
+def first(text: str) -> str:
+    """A text that begins a sentence: its first letter large, the others as they are."""
+    return text[:1].upper() + text[1:]
+
+
 def flags(values: Any, n: int, name: str = "correct") -> np.ndarray | None:
     """``values`` as bool ``[n]``, or None; `InputError` where they are something else."""
     if values is None:
