@@ -152,7 +152,7 @@ def test_a_map_without_a_model(world):
 
 
 def test_human_truths_need_no_model_either(world):
-    """A fixation model's map against fixations, and word values against rationales: the figures of the metrics themselves."""
+    """A fixation model's map against fixations, word values against rationales: the figures of the metrics themselves."""
     rng = np.random.default_rng(0)
     maps = [sw.from_array(rng.random((64, 64)), x) for x in world.images[:3]]
     points = [np.stack([rng.integers(0, 64, 9), rng.integers(0, 64, 9)], 1) for _ in maps]
