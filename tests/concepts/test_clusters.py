@@ -197,7 +197,7 @@ def test_a_check_says_which_cluster_falls():
 
 
 def test_the_planted_shortcut_is_a_cluster_and_fails_without_its_tag():
-    world = sw.worlds.shortcut(n=240, seed=3)
+    world = sw.worlds.shortcut(n=160, seed=3)
     model, ask = world.model(), sw.why(world.family)
     c = fitted(sw.explain(model, world.images, ask, method="grad-cam", progress=False), labels=world.labels)
     of_tags = [x for x in c.clusters_ if world.marked[x.members].mean() > 0.9]
@@ -211,7 +211,7 @@ def test_the_planted_shortcut_is_a_cluster_and_fails_without_its_tag():
     check = c.check(clean, labels=world.labels, paired=True)
     assert check.suspects == [tag.index] and check.after[tag.index] < 0.8
 
-    field = sw.worlds.shortcut(n=240, marked=0.5, others=0.5, seed=3)
+    field = sw.worlds.shortcut(n=160, marked=0.5, others=0.5, seed=3)
     found = sw.explain(model, field.images, ask, method="grad-cam", progress=False)
     elsewhere = c.check(found, labels=field.labels)
     assert elsewhere.suspects[0] == tag.index and elsewhere.after[tag.index] < 0.8
