@@ -28,36 +28,48 @@ _CONTENT = "const nb = window.jupyterapp.shell.currentWidget;"
 _CELLS = _CONTENT + """ const cells = nb.content.widgets.filter(c => c.model.type === "code");"""
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         return int(s.getsockname()[1])
 
 
 @contextmanager
-def jupyterlab(folder: Path, env: dict[str, str] | None = None) -> Iterator[str]:
-    """A JupyterLab server on ``folder``; yields its address. Settings and runtime files live in a scratch folder."""
-    port = _free_port()
+def jupyterlab(folder: Path, env: dict[str, str] | None = None, app: str = "jupyterlab") -> Iterator[str]:
+    """A JupyterLab server on ``folder``; yields its address. Settings and runtime files live in a scratch folder.
+
+    app: "jupyterlab", or "notebook" for Notebook 7.
+    """
+    own = ["--LabApp.news_url=None", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+           "--expose-app-in-browser"] if app == "jupyterlab" else ["--JupyterNotebookApp.expose_app_in_browser=True"]
+    port = free_port()
     with tempfile.TemporaryDirectory(prefix="salw-lab-") as scratch:
         places = {f"JUPYTER_{name}_DIR": str(Path(scratch) / name.lower()) for name in ("CONFIG", "DATA", "RUNTIME")}
         places |= {"JUPYTERLAB_SETTINGS_DIR": f"{scratch}/settings", "JUPYTERLAB_WORKSPACES_DIR": f"{scratch}/spaces",
-                   "IPYTHONDIR": f"{scratch}/ipython",
-                   "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))}
+                   "IPYTHONDIR": f"{scratch}/ipython"}
         quiet = Path(scratch, "settings", "@jupyterlab", "apputils-extension", "notification.jupyterlab-settings")
         quiet.parent.mkdir(parents=True)
         quiet.write_text('{"fetchNews": "false", "checkForUpdates": false}')  # no question in front of the notebook
-        command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1",
+        command = [sys.executable, "-m", app, "--no-browser", "--allow-root", "--ip=127.0.0.1",
                    f"--port={port}", "--ServerApp.port_retries=0", f"--ServerApp.root_dir={folder}",
-                   "--IdentityProvider.token=", "--ServerApp.password=", "--expose-app-in-browser",
-                   "--LabApp.news_url=None", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
+                   "--IdentityProvider.token=", "--ServerApp.password=", *own]
+        url = f"http://127.0.0.1:{port}"
+        with served(command, f"{url}/api", {**places, **(env or {})}):
+            yield url
+
+
+@contextmanager
+def served(command: Sequence[str], answers: str, env: dict[str, str]) -> Iterator[None]:
+    """A server of a command, waited for until it answers at an address, and ended with its kernels whatever happens."""
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
+    with tempfile.TemporaryDirectory(prefix="salw-served-") as scratch:
         log = Path(scratch) / "server.log"
         with log.open("w") as out:
             server = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, start_new_session=True,
-                                      env={**os.environ, **places, **(env or {})})
+                                      env={**os.environ, "PYTHONPATH": path, **env})
             try:
-                url = f"http://127.0.0.1:{port}"
-                _wait_for(url + "/api", server, log)
-                yield url
+                _wait_for(answers, server, log)
+                yield
             finally:
                 _stop(server)
 
@@ -66,13 +78,13 @@ def _wait_for(url: str, server: subprocess.Popen[bytes], log: Path, timeout: flo
     end = time.monotonic() + timeout
     while time.monotonic() < end:
         if server.poll() is not None:
-            raise RuntimeError(f"JupyterLab ended with {server.returncode}:\n{log.read_text()[-3000:]}")
+            raise RuntimeError(f"the server ended with {server.returncode}:\n{log.read_text()[-3000:]}")
         try:
             with urllib.request.urlopen(url, timeout=2):
                 return
         except (urllib.error.URLError, OSError):
             time.sleep(0.2)
-    raise RuntimeError(f"JupyterLab did not answer within {timeout:.0f} s:\n{log.read_text()[-3000:]}")
+    raise RuntimeError(f"the server did not answer within {timeout:.0f} s:\n{log.read_text()[-3000:]}")
 
 
 def _stop(server: subprocess.Popen[bytes]) -> None:
@@ -101,11 +113,14 @@ def write_notebook(path: Path, cells: Sequence[str]) -> Path:
 
 
 def open_notebook(browser: Any, url: str, name: str, *, theme: str = "light", width: int = 1280,
-                  timeout: float = 90) -> Any:
-    """The page with the notebook ``name`` open and its kernel ready. theme: "light" or "dark"."""
-    context = browser.new_context(viewport={"width": width, "height": 1000})
+                  timeout: float = 90, context: Any = None, address: str = "") -> Any:
+    """The page with the notebook ``name`` open and its kernel ready. theme: "light" or "dark".
+
+    context: by default a new one. address: of the notebook, where it is not JupyterLab that shows it.
+    """
+    context = context or browser.new_context(viewport={"width": width, "height": 1000})
     page = context.new_page()
-    page.goto(f"{url}/lab/workspaces/w{secrets.token_hex(4)}/tree/{name}?reset")
+    page.goto(address or f"{url}/lab/workspaces/w{secrets.token_hex(4)}/tree/{name}?reset")
     page.wait_for_function("() => window.jupyterapp?.shell?.currentWidget?.sessionContext", timeout=timeout * 1000)
     page.evaluate(f"""async () => {{ {_CONTENT} await nb.sessionContext.ready; await nb.revealed; }}""")
     wait_for_kernel(page, "idle", timeout)
@@ -113,7 +128,7 @@ def open_notebook(browser: Any, url: str, name: str, *, theme: str = "light", wi
     page.evaluate("""async (theme) => {
         const app = window.jupyterapp;
         await app.commands.execute("apputils:change-theme", { theme });
-        if (!app.shell.leftCollapsed) app.shell.collapseLeft();
+        if (app.shell.leftCollapsed === false) app.shell.collapseLeft();
     }""", names[theme])
     return page
 
