@@ -2,7 +2,7 @@
 
 Measures groups and prints their tables. --out FILE.md: keeps the rows in FILE.json, and writes the page of every group
 that was ever measured. Groups that take long (`LONG`) are measured when named, with --all, or where FILE.json lacks them.
---only NAME ...: some methods of a group that can be asked for them (passes); its other rows stay as they are.
+--only NAME ...: some methods (passes) or photographs (until) of a group; its other rows stay as they are.
 
 A group is a file of this folder with `run(...)`, which returns or yields rows and may take `device`, `quick` and `only`;
 the file's docstring heads its table. Its name goes into `GROUPS`. Rows are stored as they come.

@@ -1,9 +1,10 @@
 """Agreement with implementations that are not ours, on the same weights, inputs and draws.
 
-python -m benchmarks.agreement [OUT.md]
+python -m benchmarks.agreement [OUT.md] [--all | --nets NAME ... | --sources NAME ...]
 
 Peers are compared where they are installed. Where none exists, a plain and slow transcription of the formula takes its
-place. Another source is one more line in `SOURCES`.
+place. Another source is one more line in `SOURCES`. Measures what docs/agreement.json lacks (--all: everything; --nets,
+--sources: these again), stores what a source says of a network as soon as it is there, and writes the table of all.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ import torch
 from torch import Tensor
 
 import salwidgets as sw
+from benchmarks.store import Store
 from examples.nets import find_data, imagenet_net
+from salwidgets.errors import MethodError
 from salwidgets.explanation import resize
 
 SOURCES = ["benchmarks.peers_captum:maps", "benchmarks.peers_cam:maps", "benchmarks.peers_cam:torchcam_maps",
@@ -31,21 +34,28 @@ SOURCES = ["benchmarks.peers_captum:maps", "benchmarks.peers_cam:maps", "benchma
 `[H, W]` or `[h, w]`). The module may have REMARKS: {(method, peer): what is said where the two do not agree to 0.999}.
 A function may leave out what is slow by the size of the input, and methods that are not registered are passed over."""
 
+NETS = ("creatures cnn", "creatures vit", "squeezenet1_1", "tiny_darknet", "vit_tiny", "densenet121, random")
+OVERWRITTEN = ("benchmarks.peers_cam:maps", "benchmarks.transcriptions:maps")
+REFUSED = "refused"
+STORE = Path(__file__).resolve().parents[1] / "docs" / "agreement.json"
+
 Case = tuple[str, sw.Model, Tensor, int]
 
 
-def cases() -> Iterator[Case]:
-    """Name, model, input and class: the world's nets, a net that overwrites its features, and the ImageNet nets."""
-    world = sw.worlds.creatures(n=3)
-    for net in ("cnn", "vit"):
-        yield f"creatures {net}", world.model(net), world.images[2:3], world.classes.index(world.labels[2])
-    data = find_data()
-    for name, cls in (("squeezenet1_1", 242), ("tiny_darknet", 242), ("vit_tiny", 242)) if data else ():
-        from PIL import Image
+def case(name: str) -> Case:
+    """Name, model, input and class: one of the world's nets or of the ImageNet nets, or a net that overwrites its
+    features."""
+    if name.startswith("creatures"):
+        world = sw.worlds.creatures(n=3)
+        return name, world.model(name.split()[1]), world.images[2:3], world.classes.index(world.labels[2])
+    if name == NETS[-1]:
+        return overwriting()
+    from PIL import Image
 
-        found = imagenet_net(name)
-        model = sw.Model(found.module, classes=found.classes, preprocess=found.preprocess, mean=found.mean, std=found.std)
-        yield name, model, model.preprocess(Image.open(data / "photos" / "dog_and_cat.png")), cls
+    found, data = imagenet_net(name), find_data()
+    assert data is not None
+    model = sw.Model(found.module, classes=found.classes, preprocess=found.preprocess, mean=found.mean, std=found.std)
+    return name, model, model.preprocess(Image.open(data / "photos" / "dog_and_cat.png")), 242
 
 
 def overwriting() -> Case:
@@ -53,7 +63,7 @@ def overwriting() -> Case:
     from examples.nets.densenet import densenet121
 
     torch.manual_seed(0)
-    return ("densenet121, random", sw.Model(densenet121().eval()),
+    return (NETS[-1], sw.Model(densenet121().eval()),
             torch.rand(1, 3, 128, 128, generator=torch.Generator().manual_seed(0)), 7)
 
 
@@ -88,25 +98,34 @@ def gaps(e: sw.Explanation, theirs: np.ndarray) -> str:
     return f"; the map misses its promised sum by {ours:.1%} (ours) and {peer:.1%} (peer) of its mass"
 
 
-def run() -> str:
-    """The table as Markdown."""
-    lines = ["| network | method | peer | correlation | largest difference | remark |", "|---|---|---|---|---|---|"]
-    for case in cases():
-        for source in SOURCES:
-            for line in rows(case, source):
-                lines.append(line)
-                print(line, flush=True)
-    densenet = overwriting()
-    for source in ("benchmarks.peers_cam:maps", "benchmarks.transcriptions:maps"):
-        for line in rows(densenet, source, only=("grad-cam",)):
-            lines.append(line)
-            print(line, flush=True)
-    return "\n".join(lines)
+def wanted() -> list[tuple[str, str]]:
+    """(network, source) of all there should be; without the ImageNet nets where there are no weights of theirs."""
+    names = [n for n in NETS if find_data() is not None or n.startswith(("creatures", "densenet"))]
+    return [(n, s) for n in names for s in (OVERWRITTEN if n == NETS[-1] else (*SOURCES, REFUSED))]
 
 
-def rows(case: Case, source: str, only: tuple[str, ...] = ()) -> Iterator[str]:
+def table(store: Store) -> str:
+    """All stored rows as Markdown, in the order of networks and sources."""
+    found = store.read()
+    lines = [line for key in wanted() for line in found.get(key, {"lines": []})["lines"]]
+    return "\n".join(["| network | method | peer | correlation | largest difference | remark |", "|---|---|---|---|---|---|",
+                      *lines])
+
+
+def refusals(found: Case) -> Iterator[str]:
+    """Lines of methods that refuse a network, with what they say. Those that need attention, and lrp, may."""
+    name, model, x, cls = found
+    for info in sw.methods():
+        if "attention" in info.needs or info.name == "lrp":
+            try:
+                sw.explain(model, x, sw.why(cls), method=info.name, progress=False)
+            except MethodError as e:
+                yield f"| {name} | {info.name} | - | - | - | refused: {str(e).replace('|', '/')} |"
+
+
+def rows(some: Case, source: str, only: tuple[str, ...] = ()) -> Iterator[str]:
     """Lines of one source on one network; none where its peer is not installed."""
-    name, model, x, cls = case
+    name, model, x, cls = some
     model.net.eval()
     known = {m.name for m in sw.methods()}
     where, function = source.split(":")
@@ -138,24 +157,40 @@ def rows(case: Case, source: str, only: tuple[str, ...] = ()) -> Iterator[str]:
 
 _HEAD = """# Agreement with implementations that are not ours
 
-Made by `make tables`: the same weights, the same input, the same class, the same draws. *Largest difference* is a share of
-the peer's largest value. Maps of pytorch-grad-cam are cut at zero, scaled to [0, 1] and enlarged by it; ours are brought to
+Made by `make tables`, which measures what `agreement.json` beside this page lacks (`python -m benchmarks.agreement
+docs/agreement.md --all`: everything again): the same weights, the same input, the same class,
+the same draws. *Largest difference* is a share of the peer's largest value. Maps of pytorch-grad-cam are cut at zero, scaled to [0, 1] and enlarged by it; ours are brought to
 that form. Where no other library has a method, or it departs from the paper, a plain and slow transcription of the formula
 (`benchmarks/transcriptions.py`) is the other side. A remark says why two maps do not agree.
+Where a method refuses a network, its typed error stands in the place of a comparison.
 
 """
 
 
 def main() -> None:
-    """Write the table to the file named on the command line, or only print it."""
+    """Measure what is missing or asked for, store it, and write the table to the file named, or print it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", nargs="?")
+    parser.add_argument("--all", action="store_true", help="measure every row again")
+    parser.add_argument("--nets", nargs="*", choices=NETS, help="measure these networks again")
+    parser.add_argument("--sources", nargs="*", choices=[*SOURCES, REFUSED], help="measure what these say again")
     args = parser.parse_args()
-    start = time.perf_counter()
-    text = _HEAD + run() + "\n"
-    print(f"{time.perf_counter() - start:.0f} s")
+    store = Store(STORE, ("network", "source"))
+    for name, source in wanted():
+        again = args.all or name in (args.nets or ()) or source in (args.sources or ())
+        if again or (name, source) not in store.read():
+            start = time.perf_counter()
+            some = case(name)
+            only = ("grad-cam",) if name == NETS[-1] else ()
+            lines = list(refusals(some) if source == REFUSED else rows(some, source, only))
+            took = round(time.perf_counter() - start, 1)
+            store.put({"network": name, "source": source, "seconds": took, "lines": lines})
+            print(*lines, f"{took} s", sep="\n", flush=True)
+    text = _HEAD + table(store) + "\n"
     if args.out:
         Path(args.out).write_text(text, encoding="utf-8")
+    else:
+        print(text)
 
 
 if __name__ == "__main__":

@@ -1,16 +1,19 @@
 """Every method beside the bare model passes that its definition needs, at the same batch size.
 
 A method has a line in `RULES`: which passes one question on one input needs, and with which parameters it is measured.
-Three kinds of passes, all with no parameter asking for a gradient: a *forward* without a graph; one *to the input*,
-forward with a graph and back to the input; one *to the features*, forward with the graph cut at the last map before
-pooling, and back through the head alone. Methods that take many passes are measured at 112 x 112 (or 64 x 64).
+Four kinds of passes, all with no parameter asking for a gradient: a *forward* without a graph; one *with attention
+matrices*, which torch's fused attention never makes; one *to the input*, forward with a graph and back to the input; one
+*to the features*, forward with the graph cut at the last map before pooling, and back through the head alone. Methods that
+take many passes are measured at 112 x 112 (or 64 x 64).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import torch
@@ -24,7 +27,7 @@ from examples.nets.vit import vit_tiny_patch16_224
 BOUND = {"cpu": 1.10, "cuda": 1.05}
 
 Passes = tuple[str, int, int]
-"""Kind ("forward", "input" or "features"), how many, and how many at once."""
+"""Kind ("forward", "attention", "input" or "features"), how many, and how many at once."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,8 @@ class Rule:
     remark: str = ""
 
     def __str__(self) -> str:
-        names = {"forward": "forward", "input": "to the input", "features": "to the features"}
+        names = {"forward": "forward", "attention": "with attention matrices", "input": "to the input",
+                 "features": "to the features"}
         return " + ".join(f"{n} {names[kind]}" + (f", {at_once} at once" if 1 < at_once < n else "")
                           for kind, n, at_once in self.passes)
 
@@ -62,7 +66,7 @@ RULES: dict[str, Rule] = {
     "guided-backprop": _INPUT,
     "deconvnet": _INPUT,
     "guided-grad-cam": Rule((("input", 1, 1), ("features", 1, 1))),
-    "deeplift": Rule((("forward", 1, 1), ("input", 1, 1))),
+    "deeplift": Rule((("forward", 1, 1), ("input", 1, 1)), remark="and a slope for every value at a ReLU or a pool"),
     "smoothgrad": _NOISY,
     "vargrad": _NOISY,
     "gradient-shap": _NOISY,
@@ -73,11 +77,11 @@ RULES: dict[str, Rule] = {
     "rise": Rule((("forward", 1, 1), ("forward", 192, 64)), 112, {"n_masks": 192}),
     "kernel-shap": Rule((("forward", 2, 1), ("forward", 192, 64)), 112, {"n_samples": 192, "segments": GRID}),
     "regional": Rule((("forward", 1, 1), ("forward", 250, 64)), 112, {"segments": GRID}),
-    "xrai": Rule((("forward", 1, 1), ("input", 200, 32)), 112, remark="and its segments and regions"),
+    "xrai": Rule((("forward", 1, 1), ("input", 200, 32)), remark="and its segments and regions"),
     "meaningful-perturbation": Rule((("forward", 1, 1), ("input", 300, 1)), 64, remark="and 12 forwards to judge it"),
     "fido": Rule((("forward", 1, 1), ("input", 400, 4)), 64, remark="and 32 forwards to judge it"),
     "lrp": Rule((("forward", 1, 1), ("input", 1, 1)), remark="a rule goes through its layer several times"),
-    "rollout": Rule((("forward", 1, 1),), net="ViT-Tiny"),
+    "rollout": Rule((("attention", 1, 1),), net="ViT-Tiny"),
     "gradient-x-attention": Rule((("input", 1, 1),), net="ViT-Tiny"),
     "class-embedding": Rule((("forward", 1, 1),), net="ViT-Tiny", remark="and the head on all 13 x 197 tokens"),
 }
@@ -116,8 +120,9 @@ def _row(name: str, rule: Rule, device: str, quick: bool) -> Row:
 
 def _pass(net: nn.Module, layer: str, kind: str, batch: Tensor) -> None:
     """One bare pass of a batch."""
-    if kind == "forward":
-        with torch.no_grad():
+    if kind in ("forward", "attention"):
+        with torch.no_grad(), patch("torch.nn.functional.scaled_dot_product_attention", _written_out) \
+                if kind == "attention" else nullcontext():
             net(batch)
         return
     leaf = batch.clone()
@@ -136,3 +141,8 @@ def _pass(net: nn.Module, layer: str, kind: str, batch: Tensor) -> None:
             torch.autograd.grad(net(leaf)[:, 7].sum(), found[0])
         finally:
             hook.remove()
+
+
+def _written_out(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """Attention with the matrix that a fused kernel does not keep."""
+    return (query / query.shape[-1]**0.5 @ key.transpose(-2, -1)).softmax(-1) @ value

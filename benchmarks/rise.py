@@ -1,4 +1,9 @@
-"""RISE: what a further question costs, what its evidence weighs, and the memory on top of the model's own."""
+"""RISE: what a further question costs, what its evidence weighs, and the memory on top of the model's own.
+
+Memory of the other methods that make many passes, too: the process's peak while one photograph-sized input is explained by
+ResNet-18, less that of bare passes of the same kind and batch size in a process of its own. The peak is reached with the
+first batches, so few are made.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +11,7 @@ import json
 import statistics
 import subprocess
 import sys
+from typing import Any
 
 import torch
 
@@ -20,13 +26,18 @@ from examples.nets.resnet import resnet18
 torch.manual_seed(0)
 net, x = resnet18().eval(), torch.rand(1, 3, 224, 224)
 model = sw.Model(net)
-with torch.no_grad():
-    net(x.expand(64, -1, -1, -1).contiguous())
-if sys.argv[1] == "rise":
-    e = sw.explain(model, x, sw.why(3), method="rise", n_masks=int(sys.argv[2]), batch_size=64, progress=False)
-else:
-    for _ in range(5):
-        model.logits(x.expand(64, -1, -1, -1).contiguous(), batch_size=64)
+method, params, size, back = sys.argv[1], json.loads(sys.argv[2]), int(sys.argv[3]), sys.argv[4] == "input"
+for _ in range(3):
+    batch = x.expand(size, -1, -1, -1).contiguous()
+    if back:
+        leaf = batch.requires_grad_()
+        with model.session():
+            torch.autograd.grad(net(leaf)[:, 3].sum(), leaf)
+    else:
+        with torch.no_grad():
+            net(batch)
+if method != "bare":
+    e = sw.explain(model, x, sw.why(3), method=method, progress=False, **params)
 print(json.dumps(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024))
 """
 
@@ -53,11 +64,23 @@ def run(quick: bool = False) -> list[Row]:
     took = statistics.median(seconds(lambda q=q: evidence.explain(q)) for q in questions)
     rows.append(Row(f"RISE, a further question, {n_masks} masks, 224 x 224, 1000 classes", took * 1e3, "ms", 10))
     rows.append(Row("RISE, its evidence", evidence.parts[0].nbytes / 1e6, "MB", 40))
-    bare, full = (_peak(what, n_masks) for what in ("bare", "rise"))
-    rows.append(Row("RISE, peak memory above the model's own, ResNet-18", full - bare, "MB", 300,
-                    f"process peak {full:.0f} MB, bare passes at the same batch size {bare:.0f} MB"))
+    rows.append(_memory("rise", {"n_masks": n_masks, "batch_size": 64}, 64, "forward", 300))
+    rows += [_memory(*case) for case in _MEMORY]
     rows += _passes()
     return rows
+
+
+_MEMORY = (("occlusion", {}, 64, "forward"), ("kernel-shap", {"n_samples": 130}, 64, "forward"),
+           ("regional", {"n_segments": [25], "n_samples": 4}, 64, "forward"), ("xrai", {"steps": 16}, 32, "input"),
+           ("meaningful-perturbation", {"steps": 4}, 1, "input"), ("fido", {"steps": 2}, 32, "forward"))
+
+
+def _memory(method: str, params: dict[str, Any], size: int, kind: str, bound: float | None = None) -> Row:
+    """Peak memory above that of bare passes ("forward", or forward and back to the "input") of ``size`` at once."""
+    bare, full = (_peak(what, params, size, kind) for what in ("bare", method))
+    given = ", ".join(f"{k} {v}" for k, v in params.items())
+    return Row(f"{method}, peak memory above the model's own, ResNet-18", full - bare, "MB", bound,
+               f"{f'{given}: ' if given else ''}process peak {full:.0f} MB, {size} bare passes {kind} at once {bare:.0f} MB")
 
 
 def _passes() -> list[Row]:
@@ -81,6 +104,7 @@ def _passes() -> list[Row]:
     return out
 
 
-def _peak(what: str, n_masks: int) -> float:
-    done = subprocess.run([sys.executable, "-c", _PEAK, what, str(n_masks)], capture_output=True, text=True, check=True)
+def _peak(what: str, params: dict[str, Any], size: int, kind: str) -> float:
+    done = subprocess.run([sys.executable, "-c", _PEAK, what, json.dumps(params), str(size), kind], capture_output=True,
+                          text=True, check=True)
     return float(json.loads(done.stdout.strip().splitlines()[-1]))

@@ -51,6 +51,7 @@ SETTINGS: dict[str, Setting] = {
     "rise": Setting({"n_masks": 2000}),
     "occlusion": Setting({"window": 12, "stride": 4}),
     "xrai": Setting({"steps": 25}, 24),
+    "lrp, epsilon-gamma": Setting({"composite": "epsilon-gamma"}, None, "lrp"),
     "xrai, fast": Setting({"steps": 25, "fast": True}, 24, "xrai"),
     "kernel-shap": Setting({}, 24),
     "regional": Setting({}, 12),
