@@ -61,16 +61,7 @@ export function makeMark(group: number, radius: number, hollow: boolean, faint: 
   return { reach, dx: Int8Array.from(dx), dy: Int8Array.from(dy), pixels: new Uint32Array(new Uint8Array(bytes).buffer) };
 }
 
-/** Lay a colour over another. The canvas keeps colours that are not multiplied by their opacity. */
-function over(above: number, below: number): number {
-  const [a, b] = [above >>> 24, below >>> 24];
-  if (a === 255 || b === 0) return above;
-  const all = a + (b * (255 - a)) / 255;
-  const mix = (shift: number) => Math.round((((above >>> shift) & 255) * a + (((below >>> shift) & 255) * b * (255 - a)) / 255) / all);
-  return ((Math.round(all) << 24) | (mix(16) << 16) | (mix(8) << 8) | mix(0)) >>> 0;
-}
-
-/** Put a mark into pixels of a canvas. */
+/** Put a mark into pixels of a canvas. What is half transparent is drawn only where nothing is: the marks above win. */
 export function stamp(out: Uint32Array, width: number, height: number, mark: Mark, x: number, y: number): void {
   const { reach, dx, dy, pixels } = mark;
   if (x < -reach || y < -reach || x >= width + reach || y >= height + reach) return;
@@ -79,8 +70,7 @@ export function stamp(out: Uint32Array, width: number, height: number, mark: Mar
     const [px, py] = [x + (dx[k] as number), y + (dy[k] as number)];
     if (!clear && (px < 0 || py < 0 || px >= width || py >= height)) continue;
     const at = py * width + px;
-    const colour = pixels[k] as number;
-    out[at] = colour >>> 24 === 255 ? colour : over(colour, out[at] as number);
+    if (!out[at] || (pixels[k] as number) >>> 31) out[at] = pixels[k] as number;
   }
 }
 

@@ -4,13 +4,14 @@ import type { Host, Model, Mount } from "./types";
 import { mount as comparison } from "./views/comparison";
 import { mount as classtree } from "./views/classtree";
 import { mount as clusters } from "./views/clusters";
+import { mount as concepts } from "./views/concepts";
 import { mount as contrast } from "./views/contrast";
 import { mount as heatmap } from "./views/heatmap";
 import { mount as layers } from "./views/layers";
 import { mount as narrative } from "./views/narrative";
 import { mount as randomisation } from "./views/randomisation";
 
-const VIEWS: Readonly<Record<string, Mount>> = { classtree, clusters, comparison, contrast, heatmap, layers, narrative, randomisation };
+const VIEWS: Readonly<Record<string, Mount>> = { classtree, clusters, comparison, concepts, contrast, heatmap, layers, narrative, randomisation };
 
 interface RenderProps {
   model: Model;

@@ -1,4 +1,7 @@
-"""Widgets for notebooks and exported pages. One Python file and one TypeScript view each; no widget runs a model."""
+"""Widgets for notebooks and exported pages. One Python file and one TypeScript view each.
+
+No widget runs a model by itself; ConceptView has its extractor look at the pictures of views that are linked to it.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from .base import View
 from .classtree import ClassTree
 from .cluster_view import ClusterView
 from .comparison import Comparison
+from .concept_view import ConceptView
 from .contrast import Contrast
 from .export import save_page
 from .heatmap import Heatmap
@@ -14,5 +18,5 @@ from .link import Link, link
 from .narrative import Narrative
 from .randomisation import Randomisation
 
-__all__ = ["ClassTree", "ClusterView", "Comparison", "Contrast", "Heatmap", "Layers", "Link", "Narrative",
-           "Randomisation", "View", "link", "save_page"]
+__all__ = ["ClassTree", "ClusterView", "Comparison", "ConceptView", "Contrast", "Heatmap", "Layers", "Link",
+           "Narrative", "Randomisation", "View", "link", "save_page"]

@@ -92,6 +92,9 @@ class View(anywidget.AnyWidget):
     def met(self) -> None:
         """Another view joined one of this view's links, or this view a link."""
 
+    def renamed(self, extractor: Any) -> None:
+        """A linked view gave the concepts of an extractor other names."""
+
     def asked(self) -> dict[str, str] | None:
         """The question as `Link.question` holds it; None for views that do not share theirs."""
         return None

@@ -28,6 +28,8 @@ class Group:
     sentence: str = ""
     exemplar: int = -1
     maps: tuple[NDArray[np.float32], ...] = ()
+    #: its members are right less often than all other images, beyond chance
+    unreliable: bool = False
 
 
 @dataclass
@@ -170,40 +172,29 @@ def known(value: Any) -> float | None:
 def _from_graph(graph: Any) -> Points:
     extractor = graph.extractor
     where, leading = check_points(graph.embedding_), np.asarray(graph.leading_, np.int64)
-    count = len(np.asarray(graph.share_))
-    by_concept = {int(s.concept): s for s in graph.strategies_}
-    names = list(getattr(graph, "names_", None) or extractor.names_)
-    groups = []
-    for k in range(count):
-        s = by_concept.get(k)
-        groups.append(Group(str(names[k]), int((leading == k).sum()), known(getattr(s, "accuracy", None)),
-                            known(getattr(s, "probability", getattr(s, "mean_probability", None))), known(graph.share_[k]),
-                            str(getattr(s, "sentence", "")) if s is not None else "", _exemplar(where, leading == k)))
-    correct = getattr(graph, "correct_", None)
-    question = str(getattr(graph, "question_", None) or getattr(extractor, "question_", None) or "")
-    return Points(where, leading, groups, np.full(len(where), -1, np.int8) if correct is None else marks(correct),
-                  getattr(graph, "thumbnails_", None), list(map(str, getattr(graph, "captions_", None) or [])),
-                  _edges(getattr(graph, "edges_", np.zeros((0, 2))), len(where)), "strategy", "Reliability",
-                  question or "Strategies of the model", str(getattr(graph, "embedding_name_", "")))
+    names = graph.names_ if extractor is None else extractor.names_
+    sentences = dict(zip((int(s.concept) for s in graph.strategies_), graph.sentences_, strict=True))
+    groups = [Group(str(name), 0, share=known(share)) for name, share in zip(names, graph.share_, strict=True)]
+    for s in graph.strategies_:
+        groups[s.concept] = Group(str(names[s.concept]), len(s.members), known(s.accuracy), known(s.probability),
+                                  known(graph.share_[s.concept]), sentences[int(s.concept)], int(s.members[0]), (),
+                                  bool(s.unreliable))
+    model = getattr(extractor, "_model", None)
+    captions = [] if model is None else [f"seen as {model.classes[int(c)]}" for c in graph.predicted_]
+    title = str(graph.question_ or "Strategies of the model")
+    return Points(where, leading, groups, marks(graph.correct_), graph.thumbnails_, captions,
+                  _edges(graph.edges_, len(where)), "strategy", "Reliability", title,
+                  f"Near images are decided by the same concepts ({str(graph.embedded_by_).upper()}).")
 
 
 def _from_clusters(found: Any) -> Points:
-    where = check_points(found.embedding_)
+    where, stack = check_points(found.embedding_), found.stack_
     order = {int(c.index): i for i, c in enumerate(found.clusters_)}
     of = np.array([order.get(int(v), -1) for v in found.labels_], np.int64)
-    groups = [Group(str(getattr(c, "name", "") or f"cluster {i + 1}"), int(c.size), known(c.accuracy), known(c.probability),
-                    None, str(c.sentence), int(c.exemplar),
-                    (np.asarray(c.favourable, np.float32), np.asarray(c.unfavourable, np.float32)))
-              for i, c in enumerate(found.clusters_)]
-    stack = found.stack_
+    groups = [Group(f"cluster {i + 1}", int(c.size), known(c.accuracy), known(c.probability), None, str(c.sentence),
+                    int(c.exemplar), (np.asarray(c.favourable, np.float32), np.asarray(c.unfavourable, np.float32)),
+                    bool(c.unreliable)) for i, c in enumerate(found.clusters_)]
     correct = np.full(len(where), -1, np.int8) if stack.correct is None else marks(stack.correct)
     return Points(where, of, groups, correct, stack.thumbnails, [str(v) for v in stack.labels or ()],
-                  title=str(stack.question or "Clusters of explanations"), keys=[d[:12] for d in stack.digests or ()])
-
-
-def _exemplar(where: NDArray[np.float32], members: NDArray[np.bool_]) -> int:
-    """The member next to the middle of its group."""
-    at = np.flatnonzero(members)
-    if not at.size:
-        return -1
-    return int(at[np.square(where[at] - np.median(where[at], 0)).sum(1).argmin()])
+                  title=str(stack.question or "Clusters of explanations"), keys=[d[:12] for d in stack.digests or ()],
+                  axes="Near images have evidence in the same places (first two principal components of the maps).")

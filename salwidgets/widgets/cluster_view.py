@@ -13,6 +13,7 @@ from ..errors import InputError
 from ..scale import Scale
 from .base import View
 from .cluster_points import NONE, check_names, read
+from .concept_view import family_of
 from .link import Link
 from .pictures import sheet, small
 from .wire import LARGEST, pack
@@ -57,6 +58,7 @@ class ClusterView(View):
     title = traitlets.Unicode().tag(sync=True)
     about: Any = traitlets.Dict().tag(sync=True)
     names: Any = traitlets.List().tag(sync=True)
+    family = traitlets.Unicode().tag(sync=True)
     selected: Any = traitlets.List(traitlets.Int()).tag(sync=True)
     cluster = traitlets.Int(-1).tag(sync=True)
     hidden: Any = traitlets.List(traitlets.Int()).tag(sync=True)
@@ -82,6 +84,7 @@ class ClusterView(View):
             correct=pack(found.correct.view(np.uint8), "uint8"), edges=pack(found.edges, "uint32"), sheet=state,
             maps=pack(maps, "float32"), captions=found.captions, groups=[_state(g) for g in found.groups],
             title=str(found.title if title is None else title), names=[g.name for g in found.groups],
+            family="" if self._extractor is None else family_of(self._extractor),
             about={"noun": found.noun, "figure": found.figure, "axes": found.axes, "none": NONE})
         self._pictures = pictures
         self._ready = True
@@ -152,6 +155,8 @@ class ClusterView(View):
             for k, name in enumerate(self.names):
                 if str(self._extractor.names_[k]) != name:
                     self._extractor.rename(k, name)
+            for view in list(self.links["selection"].views):
+                view.renamed(self._extractor)
 
     def renamed(self, extractor: Any) -> None:
         """A linked `ConceptView` gave concepts other names."""
@@ -181,16 +186,29 @@ class ClusterView(View):
         maps = self._found.groups[max(0, self.cluster)].maps
         return maps[0] if maps else np.zeros((1, 1), np.float32)
 
-    def figure(self) -> Figure:
-        """The points with their legend; with a picked cluster, its maps and exemplar beside them."""
+    @property
+    def alt(self) -> str:
+        groups = [f"{g.name} ({g.size})" for g in self._found.groups if g.size]
+        picked = f" {len(self.selected)} are picked." if self.selected else ""
+        group = self._found.groups[self.cluster] if self.cluster >= 0 else None
+        shown = f" Shown: {group.sentence or group.name}" if group else ""
+        return (f"{len(self._found.points):,} images as points. {self.heading} Groups and their numbers of images: "
+                f"{', '.join(groups)}.{picked}{shown}")
+
+    def figure(self, *, width: str | float | None = None) -> Figure:
+        """The points with their legend; with a picked cluster, its maps and exemplar beside or below them.
+
+        width: of a column, by name or in inches (`salwidgets.figures.width_of`).
+        """
         from .cluster_figure import cluster_figure
 
-        return cluster_figure(self._found, self.heading, self._pictures, self.selected, self.cluster, self.hidden)
+        return cluster_figure(self._found, self.heading, self._pictures, self.selected, self.cluster, self.hidden,
+                              width=width, alt=lambda: self.alt)
 
 
 def _state(g: Any) -> dict[str, Any]:
     return {"size": g.size, "accuracy": g.accuracy, "probability": g.probability, "share": g.share, "sentence": g.sentence,
-            "exemplar": g.exemplar}
+            "exemplar": g.exemplar, "unreliable": g.unreliable}
 
 
 def _signed(groups: Sequence[Any]) -> NDArray[np.float32]:

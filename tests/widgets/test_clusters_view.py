@@ -29,7 +29,8 @@ def clusters(n: int = 5) -> Any:
     """What sw.concepts.ExplanationClusters holds after fit, as far as this view knows it."""
     maps = [np.arange(12, dtype=np.float32).reshape(3, 4), -np.ones((3, 4), np.float32)]
     made = [SimpleNamespace(index=i, members=np.array(m), size=len(m), favourable=maps[0] * (i + 1), unfavourable=maps[1],
-                            exemplar=m[0], probability=0.5 + i / 10, accuracy=acc, sentence=f"Sentence {i}.")
+                            exemplar=m[0], probability=0.5 + i / 10, accuracy=acc, unreliable=i == 1,
+                            sentence=f"Sentence {i}.")
             for i, (m, acc) in enumerate((([0, 1, 2], 1.0), ([3, 4], float("nan"))))]
     known = SimpleNamespace(correct=None, thumbnails=None, labels=None, digests=None, question="Why “a”?")
     return SimpleNamespace(labels_=np.array([0, 0, 0, 1, 1]), clusters_=made, embedding_=POINTS, stack_=known)
@@ -39,9 +40,11 @@ def graph() -> Any:
     """What sw.concepts.StrategyGraph holds after fit, as far as this view knows it."""
     named = ["concept 1", "concept 2", "concept 3"]
     extractor = SimpleNamespace(names_=named, question_="Why “a” rather than “b”?", rename=named.__setitem__)
-    strategies = [SimpleNamespace(concept=2, images=[3, 4], size=2, accuracy=0.5, probability=0.75,
-                                  sentence="Concept 3 decides.")]
-    return SimpleNamespace(extractor=extractor, embedding_=POINTS, leading_=np.array([0, 0, 0, 2, 2]),
+    strategies = [SimpleNamespace(concept=k, members=np.array(m), accuracy=a, probability=0.75, unreliable=k == 2)
+                  for k, m, a in ((0, [0, 2, 1], float("nan")), (2, [4, 3], 0.5))]
+    return SimpleNamespace(extractor=extractor, embedding_=POINTS, sentences_=["Concept 1 decides.", "Concept 3 decides."],
+                           names_=list(named), correct_=np.array([1, 1, 1, 0, 1], bool), predicted_=np.zeros(5, int),
+                           question_=extractor.question_, embedded_by_="pca", leading_=np.array([0, 0, 0, 2, 2]),
                            share_=np.array([0.5, 0.2, 0.3]), strategies_=strategies, edges_=np.array([[0, 1], [3, 4]]),
                            thumbnails_=pictures())
 
@@ -69,7 +72,8 @@ def test_clusters_and_graphs_bring_what_they_know() -> None:
     w = ClusterView(graph())
     assert w.heading == "Why “a” rather than “b”?"
     assert [(g["size"], g["accuracy"], g["sentence"]) for g in w.groups] == [
-        (3, None, ""), (0, None, ""), (2, 0.5, "Concept 3 decides.")]
+        (3, None, "Concept 1 decides."), (0, None, ""), (2, 0.5, "Concept 3 decides.")]
+    assert [(g["exemplar"], g["unreliable"]) for g in w.groups] == [(0, False), (-1, False), (4, True)]
     assert np.frombuffer(w.edges["view"], np.uint32).tolist() == [0, 1, 3, 4]
 
 
@@ -165,9 +169,11 @@ def test_the_figure_names_groups_and_shows_the_picked_one() -> None:
     assert len(figure.axes) == 4  # points, two maps, exemplar
     said = "\n".join(t.get_text() for t in figure.texts)
     assert "Sentence 0." in said
-    legend = [t.get_text() for t in figure.legends[0].get_texts()]
-    assert legend[0].startswith("cluster 1 · 3 · 67")
-    assert legend[-1] == "hollow: answered wrongly"
+    assert "cluster 1 · 3 · 67" in said
+    assert "hollow: answered wrongly" in said
+    assert "Sentence 0." in figure.alt
+    for width in ("icml", "nature-double"):
+        assert w.figure(width=width).get_figwidth() == pytest.approx(sw.figures.width_of(width))
 
 
 def test_hostile_names_stay_text(tmp_path: Any) -> None:

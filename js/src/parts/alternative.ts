@@ -35,8 +35,13 @@ export function createAlternative(image: Size, signal: AbortSignal): Alternative
   };
 }
 
-export function keyHelp(more: readonly (readonly [string, string])[] = []): HTMLElement {
+type Keys = readonly (readonly [string, string])[];
+
+export function keyList(keys: Keys): HTMLElement {
   return h("details", { class: "salw-fold" }, h("summary", {}, "Keys"),
-    h("dl", { class: "salw-keys" }, ...[...HELP, ...more].map(([key, what]) =>
-      h("div", {}, h("dt", {}, key), h("dd", {}, what)))));
+    h("dl", { class: "salw-keys" }, ...keys.map(([key, what]) => h("div", {}, h("dt", {}, key), h("dd", {}, what)))));
+}
+
+export function keyHelp(more: Keys = []): HTMLElement {
+  return keyList([...HELP, ...more]);
 }

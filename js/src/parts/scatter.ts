@@ -1,7 +1,7 @@
-// The canvas of a scatter: points as stamped marks, hover by index, lasso, pan and zoom. It knows no model.
+// The canvas of a scatter: points as stamped marks, hover, lasso, pan and zoom. It knows no model.
 import { h, listen, onFrame } from "../dom";
 import { makeMark, stamp, stroke, type Mark } from "../marks";
-import { createIndex, fit, inside, toData, toScreen, zoom, type Camera, type Places } from "../scatter";
+import { fit, inside, nearest, toData, toScreen, zoom, type Camera, type Places } from "../scatter";
 
 export interface Scene {
   places: Places;
@@ -27,19 +27,18 @@ export interface ScatterEvents {
 
 export interface Scatter {
   el: HTMLElement;
-  /** what a preview stands in */
-  layer: HTMLElement;
   /** something changed: draw before the next frame */
   draw(): void;
   /** the ringed point, or -1 */
   ring(i: number): void;
   zoom(factor: number): void;
   pan(x: number, y: number): void;
-  show(which?: readonly number[]): void;
+  all(): void;
   /** bring a point into sight */
   reveal(i: number): void;
   at(i: number): [number, number];
-  drags: "lasso" | "pan";
+  /** dragging moves the view, and draws the lasso with Shift */
+  pans: boolean;
 }
 
 const NEAR = 14; // pixels within which the pointer finds a point
@@ -65,7 +64,6 @@ function markSet(count: number, ratio: number, dark: boolean): (group: number, h
 export function createScatter(scene: Scene, label: string, events: ScatterEvents, signal: AbortSignal): Scatter {
   const { places } = scene;
   const count = places.length / 2;
-  const index = createIndex(places);
   const below = h("canvas", { class: "salw-points", "aria-hidden": "true" });
   const above = h("canvas", { class: "salw-lasso", "aria-hidden": "true" });
   const el = h("div", { class: "salw-scatter", tabindex: 0, role: "application", "aria-roledescription": "scatter plot", "aria-label": label }, below, above);
@@ -148,16 +146,16 @@ export function createScatter(scene: Scene, label: string, events: ScatterEvents
     const box = el.getBoundingClientRect();
     return [event.clientX - box.left, event.clientY - box.top];
   };
-  const under = (event: PointerEvent) => index.nearest(...toData(camera, frame, ...found(event)), NEAR / camera.k, visible);
+  const under = (event: PointerEvent) => nearest(places, ...toData(camera, frame, ...found(event)), NEAR / camera.k, visible);
   const out: Scatter = {
-    el, layer: el, draw, at, drags: "lasso",
+    el, draw, at, pans: false,
     ring(i) {
       ringed = i;
       drawOver();
     },
     zoom: (factor) => see(zoom(camera, frame, factor, frame.width / 2, frame.height / 2, base)),
     pan: (x, y) => see({ ...camera, x: camera.x + (x * frame.width) / camera.k, y: camera.y + (y * frame.height) / camera.k }),
-    show: (which) => see(which?.length ? { ...fit(places, frame, which), k: Math.min(base.k * 30, which.length > 1 ? fit(places, frame, which).k : base.k * 4) } : base),
+    all: () => see(base),
     reveal(i) {
       const [x, y] = at(i);
       if (x < 0 || y < 0 || x > frame.width || y > frame.height) see({ ...camera, x: places[2 * i] as number, y: places[2 * i + 1] as number });
@@ -181,7 +179,7 @@ export function createScatter(scene: Scene, label: string, events: ScatterEvents
     listen(el, "pointerdown", (event) => {
       if (event.button > 1) return;
       const other = event.shiftKey || event.button === 1;
-      mode = (out.drags === "pan") === other ? "lasso" : "pan";
+      mode = out.pans === other ? "lasso" : "pan";
       how = event.ctrlKey || event.metaKey ? "add" : event.altKey ? "less" : "set";
       [startX, startY] = [lastX, lastY] = found(event);
       moved = false;

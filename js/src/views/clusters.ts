@@ -1,25 +1,28 @@
-// Many images as points: legend, lasso, previews, and beside them the picked cluster or the picked images.
-import { readAtlas, type Atlas } from "../atlas";
+// Many images as points: a legend that is a table, lasso, previews, and beside them the picked cluster or the picked images.
+import { readAtlas } from "../atlas";
 import { paint, pixelTable } from "../colormap";
 import { follow, h, listen, onFrame, root, say, show } from "../dom";
 import { percent } from "../format";
 import { pickedOf } from "../lit";
 import { makeMark, stamp } from "../marks";
+import { keyList } from "../parts/alternative";
 import { createColorBar } from "../parts/colorbar";
+import { noticeList } from "../parts/facts";
 import { createLive } from "../parts/readout";
-import { createScatter, isDark, type How, type Scatter, type Scene } from "../parts/scatter";
+import { createScatter, isDark, type How } from "../parts/scatter";
 import { neighbour } from "../scatter";
-import { connect, type Shared } from "../shared";
-import type { Model, Mount, Picked, ScaleState } from "../types";
+import { connect } from "../shared";
+import type { Highlight, Mount, Picked, ScaleState } from "../types";
 import { float32, uint16, uint32, uint8 } from "../wire";
 
-interface GroupState {
+interface Group {
   size: number;
   accuracy: number | null;
   probability: number | null;
   share: number | null;
   sentence: string;
   exemplar: number;
+  unreliable: boolean;
 }
 
 interface About {
@@ -38,365 +41,264 @@ const KEYS: readonly (readonly [string, string])[] = [
   ["a", "pick all of its cluster"], ["i and o", "zoom in and out"], ["Ctrl + arrows", "move the view"], ["0", "show all"], ["Esc", "clear"],
   ["Drag", "lasso; with Ctrl add, with Alt take away; with Shift move the view"], ["Ctrl + wheel", "zoom"],
 ];
+const SWATCH = 28; // pixels a side
 
-function readPoints(model: Model) {
-  const places = float32(model.get("points")).data;
-  const of = Int32Array.from(uint16(model.get("of")).data, (k) => (k === 65535 ? -1 : k));
-  const correct = uint8(model.get("correct")).data; // 255: not known
-  const maps = float32(model.get("maps"));
-  return { places, of, correct, hollow: Uint8Array.from(correct, (v) => Number(v === 0)), edges: uint32(model.get("edges")).data, maps };
-}
-
-class View {
-  #model: Model;
-  #shared: Shared;
-  #atlas: Atlas;
-  #signal: AbortSignal;
-  #data: ReturnType<typeof readPoints>;
-  #groups: GroupState[];
-  #about: About;
-  #captions: string[];
-  #count: number;
-  #scatter: Scatter;
-  #scene: Scene;
-  #state: Uint8Array;
-  #active = -1;
-  #draft: number[] | null = null; // what the lasso holds while it is drawn
-  #before: readonly number[] = [];
-  #live = createLive();
-  #preview = h("div", { class: "salw-preview", hidden: true });
-  #small: HTMLCanvasElement;
-  #words = h("p");
-  #status = h("p", { class: "salw-note" });
-  #card = h("div", { class: "salw-card" });
-  #legend = h("ul", { class: "salw-groups" });
-  #table = h("tbody");
-  #bar = createColorBar();
-  #swatches: HTMLCanvasElement[] = [];
-
-  constructor(model: Model, shared: Shared, atlas: Atlas, signal: AbortSignal) {
-    [this.#shared, this.#atlas, this.#signal] = [shared, atlas, signal];
-    this.#model = model;
-    this.#data = readPoints(model);
-    this.#count = this.#data.of.length;
-    this.#groups = model.get("groups") as GroupState[];
-    this.#about = model.get("about") as About;
-    this.#captions = model.get("captions") as string[];
-    this.#state = new Uint8Array(this.#count).fill(2);
-    this.#scene = { ...this.#data, state: this.#state, showEdges: false };
-    this.#small = atlas.canvas();
-    this.#preview.append(...(atlas.tile[0] ? [this.#small] : []), this.#words);
-    const label = `${this.#count.toLocaleString("en")} images as points in ${this.#groups.length} ${plural(this.#about.noun, this.#groups.length)}. Arrow keys go from image to image.`;
-    this.#scatter = createScatter(this.#scene, label, {
-      hover: (i) => this.#point(i, false),
-      click: (i) => this.#click(i),
-      lasso: (found, how, done) => this.#lasso(found, how, done),
-    }, signal);
-    this.#scatter.layer.append(this.#preview);
-  }
-
-  #names = () => this.#model.get("names") as string[];
-  #selected = () => this.#draft ?? (this.#model.get("selected") as number[]);
-  #cluster = () => this.#model.get("cluster") as number;
-  #nameOf = (k: number) => (k < 0 ? this.#about.none : (this.#names()[k] as string));
-  #hidden = () => new Set(this.#model.get("hidden") as number[]);
-
-  #set(traits: Record<string, unknown>): void {
-    for (const [name, value] of Object.entries(traits)) this.#model.set(name, value);
-    this.#model.save_changes();
-  }
-
-  /** Picked images: one message to Python, and the linked views hear of their pictures. */
-  #pick(selected: number[], more: Record<string, unknown> = {}): void {
-    this.#draft = null;
-    this.#set({ selected, ...more });
-    const keys = this.#model.get("picture_keys") as string[];
-    const source = String(this.#model.get("source"));
-    this.#shared.set("picked", selected.length ? { source, keys: keys.length ? selected.flatMap((i) => (keys[i] as string).split(" ")) : [] } : null);
-  }
-
-  mountOn(el: HTMLElement): void {
-    const signal = this.#signal;
-    const button = (text: string, label: string, act: () => void) => {
-      const made = h("button", { type: "button", "aria-label": label, title: label }, text);
-      listen(made, "click", act, signal);
-      return made;
-    };
-    const drag = h("select", { "aria-label": "Dragging" }, h("option", { value: "lasso" }, "drag: lasso"), h("option", { value: "pan" }, "drag: move"));
-    listen(drag, "change", () => (this.#scatter.drags = drag.value as "lasso" | "pan"), signal);
-    const edges = h("input", { type: "checkbox" });
-    listen(edges, "change", () => {
-      this.#scene.showEdges = edges.checked;
-      this.#scatter.draw();
-    }, signal);
-    const bars = h("div", { class: "salw-row" }, drag, button("+", "Zoom in", () => this.#scatter.zoom(1.5)), button("\u2212", "Zoom out", () => this.#scatter.zoom(1 / 1.5)),
-      button("All", "Show all points", () => this.#scatter.show()), button("Picked", "Show what is picked", () => this.#scatter.show(this.#shown())),
-      button("Clear", "Pick nothing", () => this.#clear()),
-      this.#data.edges.length > 0 && h("label", { class: "salw-tick" }, edges, "neighbours"));
-    const known = [this.#data.correct.includes(0) ? "Hollow marks: wrong answers." : "", this.#about.axes].filter(Boolean).join(" ");
-    el.append(root("clusters", signal, h("div", { class: "salw-head", role: "heading", "aria-level": 2 }, String(this.#model.get("title"))),
-      h("div", { class: "salw-body" },
-        h("div", { class: "salw-left" }, bars, this.#scatter.el, this.#status, known && h("p", { class: "salw-note" }, known)),
-        h("div", { class: "salw-side" }, h("p", { class: "salw-note salw-figures" }, this.#groups.some((g) => g.accuracy !== null) ? `images \u00b7 ${this.#about.figure.toLowerCase()}` : "images"), this.#legend, this.#card, this.#alternative(), help())), this.#live.el));
-    this.#makeLegend();
-    listen(this.#scatter.el, "keydown", (event) => this.#key(event), signal);
-    listen(this.#scatter.el, "focus", () => this.#active < 0 && this.#point(this.#first(), true), signal);
-    const draw = onFrame(() => this.#draw(), signal);
-    follow(this.#model, { selected: draw, cluster: draw, hidden: draw, names: draw }, signal);
-    this.#shared.on("picked", () => this.#take());
-    this.#draw();
-  }
-
-  #makeLegend(): void {
-    const nobody = this.#data.of.includes(-1);
-    const rows = [...this.#groups.keys(), ...(nobody ? [-1] : [])].map((k) => {
-      const bit = k < 0 ? this.#groups.length : k;
-      const swatch = h("canvas", { class: "salw-swatch", width: 28, height: 28, "aria-hidden": "true" });
-      this.#swatches[bit] = swatch;
-      const box = h("input", { type: "checkbox", checked: true });
-      listen(box, "change", () => this.#set({ hidden: (this.#model.get("hidden") as number[]).filter((j) => j !== bit).concat(box.checked ? [] : [bit]) }), this.#signal);
-      const name = h("button", { type: "button", class: "salw-group-name", "aria-pressed": "false", disabled: k < 0 }, "");
-      listen(name, "click", () => this.#show(this.#cluster() === k ? -1 : k), this.#signal);
-      return h("li", {}, box, swatch, name, h("span", { class: "salw-group-figure" }));
-    });
-    this.#legend.replaceChildren(...rows);
-  }
-
-  #show(cluster: number): void {
-    this.#pick([], { cluster });
-  }
-
-  #clear(): void {
-    this.#show(-1);
-    this.#live.say("Nothing is picked.");
-  }
-
-  /** points that are shown full because they are picked; empty: nothing is */
-  #shown(): number[] {
-    const selected = this.#selected();
-    const k = this.#cluster();
-    return selected.length || k < 0 ? [...selected] : this.#members(k);
-  }
-
-  #members(k: number): number[] {
-    const found: number[] = [];
-    this.#data.of.forEach((of, i) => of === k && found.push(i));
-    return found;
-  }
-
-  /** Which points are drawn, and how. */
-  #restate(): void {
-    const hidden = this.#hidden();
-    const [selected, k] = [this.#selected(), this.#cluster()];
-    const { of } = this.#data;
-    const none = this.#groups.length;
-    for (let i = 0; i < this.#count; i++) {
-      const group = of[i] as number;
-      this.#state[i] = hidden.has(group < 0 ? none : group) ? 0 : selected.length ? 1 : k < 0 || group === k ? 2 : 1;
-    }
-    for (const i of selected) if (this.#state[i]) this.#state[i] = 2;
-    this.#scatter.draw();
-  }
-
-  #draw(): void {
-    this.#restate();
-    const [hidden, names, dark] = [this.#hidden(), this.#names(), isDark(this.#legend)];
-    [...this.#legend.children].forEach((row, n) => {
-      const k = n < this.#groups.length ? n : -1;
-      const bit = k < 0 ? this.#groups.length : k;
-      const group = this.#groups[k];
-      const [box, swatch, name, figure] = [...row.children] as [HTMLInputElement, HTMLCanvasElement, HTMLButtonElement, HTMLElement];
-      drawMark(swatch, k, dark);
-      box.checked = !hidden.has(bit);
-      box.setAttribute("aria-label", `Show ${k < 0 ? this.#about.none : names[k]}`);
-      say(name, k < 0 ? this.#about.none : (names[k] as string));
-      name.setAttribute("aria-pressed", String(this.#cluster() === k && k >= 0));
-      say(figure, [String(group?.size ?? this.#members(-1).length), group && group.accuracy !== null ? percent(group.accuracy) : ""].filter(Boolean).join(" \u00b7 "));
-    });
-    this.#drawCard();
-    this.#fill();
-  }
-
-  #summary(selected: readonly number[]): string {
-    const counts = new Map<number, number>();
-    selected.forEach((i) => counts.set(this.#data.of[i] as number, (counts.get(this.#data.of[i] as number) ?? 0) + 1));
-    const most = [...counts].sort((a, b) => b[1] - a[1]).slice(0, 4).map(([k, n]) => `${n} in ${this.#nameOf(k)}`);
-    const known = selected.filter((i) => this.#data.correct[i] !== 255);
-    const right = known.filter((i) => this.#data.correct[i] === 1).length;
-    return [`${selected.length.toLocaleString("en")} ${plural("image", selected.length)} picked: ${most.join(", ")}${counts.size > 4 ? " and others" : ""}.`,
-      known.length ? `${percent(right / known.length)} of them are answered rightly.` : ""].filter(Boolean).join(" ");
-  }
-
-  #drawCard(): void {
-    const [selected, k] = [this.#selected(), this.#cluster()];
-    const group = this.#groups[k];
-    say(this.#status, selected.length ? this.#summary(selected) : `${this.#count.toLocaleString("en")} ${plural("image", this.#count)}. Draw a line around some to pick them.`);
-    if (this.#draft) return;
-    if (selected.length) {
-      return this.#card.replaceChildren(h("div", { class: "salw-panel-title", role: "heading", "aria-level": 3 }, "Picked images"), this.#gallery(selected));
-    }
-    if (!group) return this.#card.replaceChildren();
-    const members = this.#members(k).filter((i) => i !== group.exemplar);
-    const { data, shape } = this.#data.maps;
-    const [, , rows = 0, cols = 0] = shape;
-    const maps = ["Speaks for it", "Speaks against it"].map((text, side) => {
-      const canvas = h("canvas", { class: "salw-cluster-map", width: cols, height: rows, role: "img", "aria-label": `${text}: mean map of ${this.#nameOf(k)}` });
-      this.#paint(canvas, data.subarray((2 * k + side) * rows * cols, (2 * k + side + 1) * rows * cols));
-      return h("figure", {}, canvas, h("figcaption", {}, text));
-    });
-    const figures = this.#figures(group).map(([term, value]) => h("div", {}, h("dt", {}, term), h("dd", {}, value)));
-    const has = shape[0] !== 0;
-    if (has) this.#bar.draw(this.#shared.get("scale"), 0, [{ rows: 2 * rows, cols, data: data.subarray(2 * k * rows * cols, 2 * (k + 1) * rows * cols) }]);
-    this.#card.replaceChildren(h("div", { class: "salw-panel-title", role: "heading", "aria-level": 3 }, this.#nameOf(k)),
-      ...(group.sentence ? [h("p", {}, group.sentence)] : []), h("dl", { class: "salw-facts" }, ...figures),
-      ...(has ? [h("div", { class: "salw-cluster-maps" }, ...maps), this.#bar.el] : []),
-      this.#gallery(group.exemplar >= 0 ? [group.exemplar, ...members] : members));
-  }
-
-  #paint(canvas: HTMLCanvasElement, values: Float32Array): void {
-    const scale = this.#shared.get<ScaleState>("scale");
-    const image = new ImageData(canvas.width, canvas.height);
-    paint(values, { vmin: scale.vmin, vmax: scale.vmax, threshold: 0, table: pixelTable(scale.cmap, false) }, new Uint32Array(image.data.buffer));
-    canvas.getContext("2d")?.putImageData(image, 0, 0);
-  }
-
-  #figures(group: GroupState): [string, string][] {
-    const shown: [string, number | null][] = [[this.#about.figure, group.accuracy], ["Probability", group.probability], ["Share", group.share]];
-    return [["Images", String(group.size)], ...shown.filter((f): f is [string, number] => f[1] !== null).map(([term, v]): [string, string] => [term, percent(v)])];
-  }
-
-  #gallery(which: readonly number[]): HTMLElement {
-    if (!this.#atlas.tile[0]) return h("p", { class: "salw-note" }, "No pictures were given with the points.");
-    const some = which.slice(0, SHOWN);
-    const list = h("div", { class: "salw-gallery" }, ...some.map((i) => {
-      const canvas = this.#atlas.canvas(this.#inWords(i));
-      this.#atlas.draw(canvas, i);
-      listen(canvas, "pointerenter", () => this.#point(i, false), this.#signal);
-      return canvas;
-    }));
-    return which.length > SHOWN ? h("div", {}, list, h("p", { class: "salw-note" }, `the first ${SHOWN} of ${which.length.toLocaleString("en")}`)) : list;
-  }
-
-  #alternative(): HTMLElement {
-    const heads = ["", "Images", this.#about.figure, "Probability", "Share"];
-    const el = h("details", { class: "salw-fold" }, h("summary", {}, "All as a table"),
-      h("table", {}, h("thead", {}, h("tr", {}, ...heads.map((text, i) => h("th", { scope: "col" }, i ? text : capital(this.#about.noun))))), this.#table));
-    listen(el, "toggle", () => this.#fill(), this.#signal);
-    return el;
-  }
-
-  #fill(): void {
-    if (!this.#table.closest("details")?.open) return;
-    const cell = (v: number | null) => h("td", {}, v === null ? "unknown" : percent(v));
-    this.#table.replaceChildren(...this.#groups.map((g, k) => h("tr", {}, h("th", { scope: "row" }, this.#nameOf(k)),
-      h("td", {}, String(g.size)), cell(g.accuracy), cell(g.probability), cell(g.share))));
-  }
-
-  // -- touching ------------------------------------------------------------------------------------------------
-
-  #inWords(i: number): string {
-    const right = this.#data.correct[i];
-    return [`Image ${i + 1}`, this.#captions[i], this.#nameOf(this.#data.of[i] as number), right === 1 ? "right" : right === 0 ? "wrong" : ""].filter(Boolean).join(", ");
-  }
-
-  #first(): number {
-    return this.#state.indexOf(2);
-  }
-
-  /** The image that is looked at; `keys`: it is spoken too. */
-  #point(i: number, keys: boolean): void {
-    if (i < 0 && document.activeElement === this.#scatter.el && this.#active >= 0 && !keys) return; // the keys hold it
-    if (i === this.#active && !keys) return;
-    this.#active = i;
-    show(this.#preview, i >= 0);
-    this.#scatter.ring(i);
-    if (i < 0) return;
-    if (keys) this.#scatter.reveal(i);
-    this.#atlas.draw(this.#small, i);
-    say(this.#words, this.#inWords(i));
-    const [x, y] = this.#scatter.at(i);
-    const { clientWidth: width, clientHeight: height } = this.#scatter.el;
-    const { style } = this.#preview;
-    [style.left, style.right] = x < width / 2 ? [`${x + 12}px`, "auto"] : ["auto", `${width - x + 12}px`];
-    [style.top, style.bottom] = y < height / 2 ? [`${y + 12}px`, "auto"] : ["auto", `${height - y + 12}px`];
-    if (keys) this.#live.say(`${this.#inWords(i)}${this.#selected().includes(i) ? ", picked" : ""}`);
-  }
-
-  #click(i: number): void {
-    if (i < 0) return this.#clear();
-    this.#point(i, true);
-    this.#show(this.#data.of[i] as number);
-  }
-
-  #lasso(found: number[], how: How, done: boolean): void {
-    if (this.#draft === null) this.#before = this.#selected();
-    const inLine = new Set(found);
-    const kept = how === "set" ? [] : this.#before.filter((i) => !inLine.has(i));
-    const next = how === "less" ? kept : [...kept, ...found].sort((a, b) => a - b);
-    if (!done) {
-      this.#draft = next;
-      this.#restate();
-      say(this.#status, `${next.length.toLocaleString("en")} ${plural("image", next.length)}`);
-      return;
-    }
-    this.#pick(next, { cluster: -1 });
-    this.#live.say(next.length ? this.#summary(next) : "Nothing is picked.");
-  }
-
-  #key(event: KeyboardEvent): void {
-    const step = STEPS[event.key];
-    const done = () => event.preventDefault();
-    if (event.altKey || event.metaKey) return;
-    if (step && event.ctrlKey) return done(), this.#scatter.pan(step[0] / 6, step[1] / 6);
-    const now = this.#active < 0 || !this.#state[this.#active] ? this.#first() : this.#active;
-    if (step) {
-      const next = this.#active < 0 ? now : neighbour(this.#data.places, now, step[0], step[1], (i) => this.#state[i] !== 0);
-      done();
-      return this.#point(next < 0 ? now : next, true);
-    }
-    if (event.ctrlKey) return;
-    const selected = this.#selected();
-    const acts: Record<string, () => void> = {
-      " ": () => now >= 0 && (this.#pick(selected.includes(now) ? selected.filter((i) => i !== now) : [...selected, now].sort((a, b) => a - b)), this.#point(now, true)),
-      Enter: () => now >= 0 && (this.#show(this.#data.of[now] as number), this.#live.say(this.#summary(this.#shown()))),
-      a: () => now >= 0 && (this.#pick(this.#members(this.#data.of[now] as number)), this.#live.say(this.#summary(this.#selected()))),
-      i: () => this.#scatter.zoom(1.5), o: () => this.#scatter.zoom(1 / 1.5), 0: () => this.#scatter.show(), Escape: () => this.#clear(),
-    };
-    const act = acts[event.key];
-    if (!act) return;
-    done();
-    act();
-  }
-
-  /** What another view picked, if its pictures are here. */
-  #take(): void {
-    const now = this.#shared.get<Picked | null | undefined>("picked");
-    const keys = this.#model.get("picture_keys") as string[];
-    if (now?.source === this.#model.get("source") || !keys.length) return;
-    this.#set({ selected: pickedOf(now, keys).flatMap((is, i) => (is ? [i] : [])) });
-  }
+function counted(n: number, word: string): string {
+  const many = word.endsWith("y") ? `${word.slice(0, -1)}ies` : `${word}s`;
+  return `${n.toLocaleString("en")} ${n === 1 ? word : many}`;
 }
 
 function drawMark(canvas: HTMLCanvasElement, group: number, dark: boolean): void {
-  const image = new ImageData(28, 28);
-  stamp(new Uint32Array(image.data.buffer), 28, 28, makeMark(group, 11, false, false, dark), 14, 14);
+  const image = new ImageData(SWATCH, SWATCH);
+  stamp(new Uint32Array(image.data.buffer), SWATCH, SWATCH, makeMark(group, 11, false, false, dark), SWATCH / 2, SWATCH / 2);
   canvas.getContext("2d")?.putImageData(image, 0, 0);
-}
-
-function help(): HTMLElement {
-  return h("details", { class: "salw-fold" }, h("summary", {}, "Keys"), h("dl", { class: "salw-keys" },
-    ...KEYS.map(([key, what]) => h("div", {}, h("dt", {}, key), h("dd", {}, what)))));
-}
-
-function plural(word: string, n: number): string {
-  return n === 1 ? word : word.endsWith("y") ? `${word.slice(0, -1)}ies` : `${word}s`;
-}
-
-function capital(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 export const mount: Mount = async (el, model, host, signal) => {
   const [shared, atlas] = await Promise.all([connect(model, host, signal), readAtlas(model.get("sheet"))]);
-  if (!signal.aborted) new View(model, shared, atlas, signal).mountOn(el);
+  if (signal.aborted) return;
+  const get = <T>(name: string) => model.get(name) as T;
+  const places = float32(get("points")).data;
+  const of = Int32Array.from(uint16(get("of")).data, (k) => (k === 65535 ? -1 : k));
+  const correct = uint8(get("correct")).data; // 255: not known
+  const { data: mapData, shape: [known, , rows = 0, cols = 0] } = float32(get("maps"));
+  const groups = get<Group[]>("groups");
+  const about = get<About>("about");
+  const captions = get<string[]>("captions");
+  const keys = get<string[]>("picture_keys");
+  const source = get<string>("source");
+  const nobody = of.includes(-1);
+  const scene = {
+    places, of, hollow: Uint8Array.from(correct, (v) => Number(v === 0)), state: new Uint8Array(of.length).fill(2),
+    edges: uint32(get("edges")).data, showEdges: false,
+  };
+  const { state } = scene;
+  const live = createLive();
+  let active = -1; // the image that is looked at
+  let draft: number[] | null = null; // what the lasso holds while it is drawn
+  let before: readonly number[] = [];
+
+  const selected = () => draft ?? get<number[]>("selected");
+  const cluster = () => get<number>("cluster");
+  const nameOf = (k: number) => get<string[]>("names")[k] ?? about.none;
+  const bitOf = (k: number) => (k < 0 ? groups.length : k); // points of no group are hidden by a number of their own
+  const group = (i: number) => of[i] as number;
+  const visible = (i: number) => state[i] !== 0;
+  const every = Array.from(of.keys());
+  const members = (k: number) => every.filter((i) => of[i] === k);
+  const inWords = (i: number) => [`Image ${i + 1}`, captions[i], nameOf(group(i)), ["wrong", "right"][correct[i] as number]].filter(Boolean).join(", ");
+  const set = (traits: Record<string, unknown>) => {
+    for (const [name, value] of Object.entries(traits)) model.set(name, value);
+    model.save_changes();
+  };
+  /** Picked images: one message to Python, and the linked views hear of their pictures. */
+  const pick = (picked: number[], k = -1) => {
+    draft = null;
+    set({ selected: picked, cluster: k });
+    const named = keys.length ? picked.flatMap((i) => (keys[i] as string).split(" ")) : [];
+    shared.set("picked", picked.length ? { source, keys: named } : null);
+  };
+  const clear = () => {
+    pick([]);
+    live.say("Nothing is picked.");
+  };
+  /** What is picked, or the members of the cluster that is shown. */
+  const shown = () => (selected().length || cluster() < 0 ? [...selected()] : members(cluster()));
+  const summary = (picked: readonly number[]) => {
+    const counts = new Map<number, number>();
+    for (const i of picked) counts.set(group(i), (counts.get(group(i)) ?? 0) + 1);
+    const most = [...counts].sort((a, b) => b[1] - a[1]).slice(0, 4).map(([k, n]) => `${n} in ${nameOf(k)}`);
+    const judged = picked.filter((i) => correct[i] !== 255);
+    return `${counted(picked.length, "image")} picked: ${most.join(", ")}${counts.size > 4 ? " and others" : ""}.`
+      + (judged.length ? ` ${percent(judged.filter((i) => correct[i]).length / judged.length)} of them are right.` : "");
+  };
+
+  // -- the points ----------------------------------------------------------------------------------------------
+
+  const small = atlas.canvas();
+  const words = h("p");
+  const preview = h("div", { class: "salw-preview", hidden: true }, atlas.tile[0] > 0 && small, words);
+  const scatter = createScatter(scene, `${counted(of.length, "image")} as points in ${counted(groups.length, about.noun)}. Arrow keys go from image to image.`, {
+    hover: (i) => point(i, false),
+    click(i) {
+      if (i < 0) return clear();
+      point(i, true);
+      pick([], group(i));
+    },
+    lasso,
+  }, signal);
+  scatter.el.append(preview);
+
+  /** Which points are drawn, and how: a concept that is lit in a linked view shows its images, too. */
+  function restate(): void {
+    const hidden = new Set(get<number[]>("hidden"));
+    const picked = selected();
+    const lit = shared.get<Highlight | null>("highlight")?.key.split(".");
+    const k = lit && lit[0] === get("family") ? Number(lit[1]) : cluster();
+    for (const i of every) state[i] = hidden.has(bitOf(group(i))) ? 0 : picked.length ? 1 : k < 0 || of[i] === k ? 2 : 1;
+    for (const i of picked) if (state[i]) state[i] = 2;
+    scatter.draw();
+  }
+
+  /** Look at an image; `spoken`: by the keys or a click, so that it is said and holds against a passing pointer. */
+  function point(i: number, spoken: boolean): void {
+    if (!spoken && (i === active || (i < 0 && document.activeElement === scatter.el))) return;
+    active = i;
+    show(preview, i >= 0);
+    scatter.ring(i);
+    if (i < 0) return;
+    if (spoken) scatter.reveal(i);
+    atlas.draw(small, i);
+    say(words, inWords(i));
+    preview.classList.toggle("salw-at-left", scatter.at(i)[0] > scatter.el.clientWidth / 2);
+    if (spoken) live.say(inWords(i) + (selected().includes(i) ? ", picked" : ""));
+  }
+
+  function lasso(found: number[], how: How, done: boolean): void {
+    if (!draft) before = selected();
+    const inLine = new Set(found);
+    const kept = how === "set" ? [] : before.filter((i) => !inLine.has(i));
+    const next = how === "less" ? kept : [...kept, ...found].sort((a, b) => a - b);
+    if (done) {
+      pick(next);
+      return live.say(next.length ? summary(next) : "Nothing is picked.");
+    }
+    draft = next;
+    restate();
+    say(status, counted(next.length, "image"));
+  }
+
+  listen(scatter.el, "keydown", (event) => {
+    const step = STEPS[event.key];
+    if (event.altKey || event.metaKey || (event.ctrlKey && !step)) return;
+    const now = active < 0 || !visible(active) ? state.indexOf(2) : active;
+    const picked = selected();
+    const speak = () => live.say(summary(shown()));
+    const acts: Record<string, () => void> = {
+      " "() {
+        pick(picked.includes(now) ? picked.filter((i) => i !== now) : [...picked, now].sort((a, b) => a - b));
+        point(now, true);
+      },
+      Enter: () => (pick([], group(now)), speak()),
+      a: () => (pick(members(group(now))), speak()),
+      i: () => scatter.zoom(1.5),
+      o: () => scatter.zoom(1 / 1.5),
+      0: () => scatter.all(),
+      Escape: clear,
+    };
+    const act = step ? () => {
+      if (event.ctrlKey) return scatter.pan(step[0] / 6, step[1] / 6);
+      const next = active < 0 ? -1 : neighbour(places, now, ...step, visible);
+      point(next < 0 ? now : next, true);
+    } : acts[event.key];
+    if (!act || now < 0) return;
+    event.preventDefault();
+    act();
+  }, signal);
+  listen(scatter.el, "focus", () => active < 0 && point(state.indexOf(2), true), signal);
+
+  // -- legend and card -----------------------------------------------------------------------------------------
+
+  const figures = ([["accuracy", about.figure], ["probability", "Probability"], ["share", "Share"]] as const).filter(([key]) => groups.some((g) => g[key] !== null));
+  const value = (v: number | null | undefined) => (v === null || v === undefined ? "\u2013" : percent(v));
+  const legend = [...groups.keys(), ...(nobody ? [-1] : [])].filter((k) => groups[k]?.size !== 0).map((k) => {
+    const swatch = h("canvas", { class: "salw-swatch", width: SWATCH, height: SWATCH, "aria-hidden": "true" });
+    const box = h("input", { type: "checkbox" });
+    const name = h("button", { type: "button", disabled: k < 0 });
+    listen(box, "change", () => set({ hidden: get<number[]>("hidden").filter((j) => j !== bitOf(k)).concat(box.checked ? [] : bitOf(k)) }), signal);
+    listen(name, "click", () => pick([], cluster() === k ? -1 : k), signal);
+    const row = h("tr", {}, h("td", {}, box), h("th", { scope: "row" }, swatch, name),
+      ...[String(groups[k]?.size ?? members(-1).length), ...figures.map(([key]) => value(groups[k]?.[key]) + (key === "accuracy" && groups[k]?.unreliable ? " \u26a0" : ""))].map((text) => h("td", {}, text)));
+    return { k, row, box, name, swatch };
+  });
+  const bar = createColorBar();
+  const card = h("div", { class: "salw-card" });
+  const status = h("p", { class: "salw-note" });
+
+  function gallery(which: readonly number[]): HTMLElement {
+    if (!atlas.tile[0]) return h("p", { class: "salw-note" }, "No pictures were given with the points.");
+    return h("div", { class: "salw-gallery" }, ...which.slice(0, SHOWN).map((i) => {
+      const canvas = atlas.canvas(inWords(i));
+      atlas.draw(canvas, i);
+      listen(canvas, "pointerenter", () => point(i, false), signal);
+      return canvas;
+    }), which.length > SHOWN && h("p", { class: "salw-note" }, `the first ${SHOWN} of ${which.length.toLocaleString("en")}`));
+  }
+
+  /** Mean map of what speaks for (0) or against (1) the answer in a cluster. */
+  function clusterMap(k: number, side: number): HTMLElement {
+    const said = side ? "Speaks against it" : "Speaks for it";
+    const canvas = h("canvas", { class: "salw-cluster-map", width: cols, height: rows, role: "img", "aria-label": `${said}: mean map of ${nameOf(k)}` });
+    const { vmin, vmax, cmap } = shared.get<ScaleState>("scale");
+    const image = new ImageData(cols, rows);
+    const start = (2 * k + side) * rows * cols;
+    paint(mapData.subarray(start, start + rows * cols), { vmin, vmax, threshold: 0, table: pixelTable(cmap, false) }, new Uint32Array(image.data.buffer));
+    canvas.getContext("2d")?.putImageData(image, 0, 0);
+    return h("figure", {}, canvas, h("figcaption", {}, said));
+  }
+
+  function drawCard(): void {
+    const [picked, k] = [selected(), cluster()];
+    const one = groups[k];
+    const heading = (text: string) => h("div", { class: "salw-panel-title", role: "heading", "aria-level": 3 }, text);
+    say(status, picked.length ? summary(picked) : `${counted(of.length, "image")}. Draw a line around some to pick them.`);
+    if (picked.length || !one) return card.replaceChildren(...(picked.length ? [heading("Picked images"), gallery(picked)] : []));
+    const maps = known ? [h("div", { class: "salw-cluster-maps" }, clusterMap(k, 0), clusterMap(k, 1)), bar.el] : [];
+    if (known) bar.draw(shared.get("scale"), 0, [{ rows: 2 * rows, cols, data: mapData.subarray(2 * k * rows * cols, 2 * (k + 1) * rows * cols) }]);
+    card.replaceChildren(heading(nameOf(k)), h("p", {}, one.sentence),
+      one.unreliable ? noticeList(["The model is right less often here than on the other images, beyond chance."]) as HTMLElement : "", ...maps, gallery([...new Set([one.exemplar, ...members(k)])].filter((i) => i >= 0)));
+  }
+
+  function draw(): void {
+    restate();
+    const dark = isDark(scatter.el);
+    for (const { k, row, box, name, swatch } of legend) {
+      drawMark(swatch, k, dark);
+      box.checked = !get<number[]>("hidden").includes(bitOf(k));
+      box.setAttribute("aria-label", `Show ${nameOf(k)}`);
+      say(name, nameOf(k));
+      name.setAttribute("aria-pressed", String(cluster() === k && k >= 0));
+      row.classList.toggle("salw-lit", cluster() === k && k >= 0);
+    }
+    drawCard();
+  }
+
+  // -- laid out ------------------------------------------------------------------------------------------------
+
+  const button = (text: string, label: string, act: () => void) => {
+    const made = h("button", { type: "button", "aria-label": label, title: label }, text);
+    listen(made, "click", act, signal);
+    return made;
+  };
+  const tick = (text: string, act: (on: boolean) => void) => {
+    const box = h("input", { type: "checkbox" });
+    listen(box, "change", () => act(box.checked), signal);
+    return h("label", { class: "salw-tick" }, box, text);
+  };
+  const note = [correct.includes(0) ? "Hollow marks: wrong answers." : "", about.axes].filter(Boolean).join(" ");
+  const head = (text: string) => h("th", { scope: "col" }, text);
+  el.append(root("clusters", signal, h("div", { class: "salw-head", role: "heading", "aria-level": 2 }, get<string>("title")),
+    h("div", { class: "salw-body" },
+      h("div", { class: "salw-left" },
+        h("div", { class: "salw-row" }, button("+", "Zoom in", () => scatter.zoom(1.5)), button("\u2212", "Zoom out", () => scatter.zoom(1 / 1.5)),
+          button("All", "Show all points", () => scatter.all()),
+          button("Clear", "Pick nothing", clear), tick("drag moves", (on) => (scatter.pans = on)),
+          scene.edges.length > 0 && tick("neighbours", (on) => {
+            scene.showEdges = on;
+            scatter.draw();
+          })),
+        scatter.el, status, note && h("p", { class: "salw-note" }, note)),
+      h("div", { class: "salw-side" },
+        h("div", { class: "salw-groups", tabindex: 0, role: "region", "aria-label": "Legend" }, h("table", {},
+          h("thead", {}, h("tr", {}, h("td"), head(about.noun.charAt(0).toUpperCase() + about.noun.slice(1)), head("Images"), ...figures.map((f) => head(f[1])))),
+          h("tbody", {}, ...legend.map((l) => l.row)))),
+        card, keyList(KEYS))), live.el));
+  const again = onFrame(draw, signal);
+  follow(model, { selected: again, cluster: again, hidden: again, names: again }, signal);
+  shared.on("highlight", onFrame(restate, signal));
+  shared.on("picked", () => {
+    const now = shared.get<Picked | null | undefined>("picked");
+    if (now?.source !== source && keys.length) set({ selected: pickedOf(now, keys).flatMap((is, i) => (is ? i : [])) });
+  });
+  draw();
 };
