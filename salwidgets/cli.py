@@ -1,4 +1,4 @@
-"""The ``salwidgets`` command: demo, explain, doctor."""
+"""The ``salwidgets`` command: demo, explain, export, doctor."""
 
 from __future__ import annotations
 
@@ -41,6 +41,11 @@ def _parser() -> argparse.ArgumentParser:
                          "transformers:FOLDER; auto: creatures-cnn for 64 x 64 images, else torchvision:resnet50")
     explain.add_argument("--out", default="out/explanation", metavar="DIR")
     explain.set_defaults(run=_explain)
+    export = commands.add_parser("export", help="write a notebook as one page whose views stay alive offline")
+    export.add_argument("notebook", metavar="NOTEBOOK.ipynb")
+    export.add_argument("page", metavar="OUT.html", nargs="?", help="default: beside the notebook")
+    export.add_argument("--execute", action="store_true", help="run the notebook first (the file is left as it is)")
+    export.set_defaults(run=_export)
     doctor = commands.add_parser("doctor", help="what works on this machine, and how to mend what does not")
     doctor.set_defaults(run=_doctor)
     return parser
@@ -100,6 +105,13 @@ def _explain(args: argparse.Namespace) -> int:
     (folder / "words.txt").write_text(f"{e.question}\n{words}\n", encoding="utf-8")
     print(f"{e.question}\n  {words}\n\nSaved in {folder.resolve()}: page.html, figure.pdf, words.txt, arrays.npz, "
           "overlay.png, manifest.json")
+    return 0
+
+
+def _export(args: argparse.Namespace) -> int:
+    from .widgets import save_notebook
+
+    print(save_notebook(args.notebook, args.page, execute=args.execute))
     return 0
 
 

@@ -16,7 +16,8 @@ from .heatmap import Heatmap
 from .layers import Layers
 from .link import Link, link
 from .narrative import Narrative
+from .notebook_page import save_notebook
 from .randomisation import Randomisation
 
 __all__ = ["ClassTree", "ClusterView", "Comparison", "ConceptView", "Contrast", "Heatmap", "Layers", "Link",
-           "Narrative", "Randomisation", "View", "link", "save_page"]
+           "Narrative", "Randomisation", "View", "link", "save_notebook", "save_page"]
