@@ -158,10 +158,10 @@ def rows(some: Case, source: str, only: tuple[str, ...] = ()) -> Iterator[str]:
 _HEAD = """# Agreement with implementations that are not ours
 
 Made by `make tables`, which measures what `agreement.json` beside this page lacks (`python -m benchmarks.agreement
-docs/agreement.md --all`: everything again): the same weights, the same input, the same class,
-the same draws. *Largest difference* is a share of the peer's largest value. Maps of pytorch-grad-cam are cut at zero, scaled to [0, 1] and enlarged by it; ours are brought to
-that form. Where no other library has a method, or it departs from the paper, a plain and slow transcription of the formula
-(`benchmarks/transcriptions.py`) is the other side. A remark says why two maps do not agree.
+docs/agreement.md --all`: everything again): the same weights, the same input, the same class, the same draws. *Largest
+difference* is a share of the peer's largest value. Maps of pytorch-grad-cam are cut at zero, scaled to [0, 1] and enlarged
+by it; ours are brought to that form. Where no other library has a method, or it departs from the paper, a plain and slow
+transcription of the formula (`benchmarks/transcriptions.py`) is the other side. A remark says why two maps do not agree.
 Where a method refuses a network, its typed error stands in the place of a comparison.
 
 """

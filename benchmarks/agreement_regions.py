@@ -1,7 +1,8 @@
 """Region methods beside the PAIR saliency package and captum: sources of rows for `benchmarks.agreement`.
 
 XRAI is compared twice: with PAIR's segments and base map (the algorithm alone), and from end to end (other integration
-rule, same 100 steps and baselines). KernelSHAP: captum solves its least squares on our copies and weights.
+rule, same 100 steps and baselines). KernelSHAP: captum solves its least squares on our copies and weights. Regional
+prediction difference has no other implementation: a plain loop over regions and draws stands beside it.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ Found = Iterator[tuple[str, str, dict[str, Any], np.ndarray]]
 
 def maps(model: sw.Model, x: Tensor, cls: int) -> Found:
     """All rows of this file; those whose peer is not installed are left out."""
-    for peer, source in (("saliency", pair_maps), ("captum", shap_maps)):
+    for peer, source in (("saliency", pair_maps), ("captum", shap_maps), ("torch", regional_maps)):
         if find_spec(peer) is not None:
             yield from source(model, x, cls)
 
@@ -73,6 +74,32 @@ def shap_maps(model: sw.Model, x: Tensor, cls: int) -> Found:
     theirs = Given(model.net).attribute(x, target=cls, feature_mask=mask, n_samples=len(shown) + 2)[0, 0].numpy()
     yield ("kernel-shap", "captum, same copies", {"segments": labels, "n_samples": 300},
            theirs / np.bincount(labels.ravel())[labels])
+
+
+def regional_maps(model: sw.Model, x: Tensor, cls: int) -> Found:
+    """(method, peer, our parameters, map) for the regional prediction difference on 12 blocks, 3 draws each."""
+    h, w = x.shape[-2:]
+    labels = (np.arange(h)[:, None] * 3 // h) * 4 + np.arange(w) * 4 // w
+    frame = np.concatenate([v.reshape(x.shape[1], -1) for v in (x[0, :, 0], x[0, :, -1], x[0, :, 1:-1, 0],
+                                                                x[0, :, 1:-1, -1])], 1).astype(float)
+    spread, axes = np.linalg.eigh(np.cov(frame, bias=True))
+    z = torch.randn(3, x.shape[1], generator=torch.Generator().manual_seed(0), dtype=torch.float64).numpy()
+    colours = frame.mean(1) + z @ (axes * np.sqrt(np.maximum(spread, 0))).T
+
+    def evidence(p: float, count: int = 100_000) -> float:
+        k = model.predict(x).logits.shape[1]
+        p = (p * count + 1) / (count + k)
+        return float(np.log2(p / (1 - p)))
+
+    whole, values = evidence(float(model.predict(x).probabilities[0, cls])), np.zeros(12)
+    for r in range(12):
+        seen = 0.0
+        for colour in colours:
+            filled = x.clone()
+            filled[0][:, torch.from_numpy(labels == r)] = torch.as_tensor(colour, dtype=x.dtype)[:, None]
+            seen += float(model.predict(filled).probabilities[0, cls]) / len(colours)
+        values[r] = whole - evidence(seen)
+    yield "regional", "plain transcription", {"segments": labels, "n_samples": 3}, values[labels]
 
 
 def _gradients(model: sw.Model, batch: Any, cls: int) -> dict[str, Any]:

@@ -98,7 +98,9 @@ class LRP(Method):
     """Layer-wise relevance propagation for convolutional and dense networks; map `[N, H, W]`, signed, in logits.
 
     composite: "epsilon-plus" (default: epsilon on dense layers, z+ on convolutions), "epsilon-gamma",
-        "epsilon-alpha-beta", or one rule everywhere: "epsilon", "gamma", "alpha-beta".
+        "epsilon-alpha-beta", or one rule everywhere: "epsilon", "gamma", "alpha-beta". "epsilon-gamma" finds the creatures'
+        parts better (docs/truth.md); on five photographs the default has the better insertion scores (SqueezeNet 0.50
+        against 0.47, Tiny Darknet 0.59 against 0.46) and hardly worse deletion scores (0.02 and 0.05 against 0.02 and 0.04).
     first: the rule of layers that see the input itself. "auto" (default): "box" (z^B) if the model knows the range of
         its pixels (``mean`` and ``std`` were given), else "flat"; "epsilon" as a composite has none of its own. Also any
         rule by name, or None for that of the other layers.

@@ -84,7 +84,9 @@ class MeaningfulPerturbation(MaskMethod):
     f^(tv_beta / 2 - 1) times, so that the same picture of a mask costs the same on a finer or a coarser grid. cell=None:
     8 pixels (ref), fewer on small images, so that the short side has 16 cells (ours: a grid of 8 x 8 cannot draw a part).
     Hiding a whole picture costs 784 * l1, 0.08 as published: where all of the score can be taken, the mask hides about half
-    of a small picture, and with l1=1e-3 some 30 %, more of it where it matters (measured on the creatures).
+    of a small picture, and with l1=1e-3 some 30 %, more of it where it matters (measured on the creatures). On photographs
+    l1=1e-3 draws smaller masks that are no better: on four, SqueezeNet's insertion score is 0.43, as published 0.46, and its
+    deletion score 0.09 with both.
     At every step the image is moved beneath the mask by up to ``jitter`` pixels, by the same for all masks.
 
     score: "probability" (as published): of the target, for a contrast of target against foil alone, which is
