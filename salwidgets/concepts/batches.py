@@ -29,7 +29,7 @@ class Batches:
         self._data = images
         self._kept: list[tuple[Tensor, Any]] | None = []
         self._complete = False
-        self._once: Iterator[Any] | None = None
+        self._running: Iterator[tuple[Tensor, Any]] | None = None
         if isinstance(images, (Tensor, np.ndarray)) or _is_input(images):
             self.whole = model.batch(images)[0]
             self.total = len(self.whole)
@@ -37,8 +37,6 @@ class Batches:
             if not len(images):
                 raise InputError("there are no images; give at least one.")
             self.total = len(images)
-        elif isinstance(images, Iterator):
-            self._once = images
         elif isinstance(images, Iterable):
             sampler: Any = getattr(images, "sampler", None)  # a DataLoader's: what it draws, which may be less than all
             self.total = len(sampler) if hasattr(sampler, "__len__") else None
@@ -74,12 +72,11 @@ class Batches:
             yield self.whole, None
         elif self._complete and self._kept is not None:
             yield from self._kept
-        elif self._once is not None:
-            yield from list(self._kept or [])  # a reading that was given up half-way goes on where it was
-            yield from self._keeping(self._batches(self._once))
         else:
-            self._kept = [] if self._kept is not None else None
-            yield from self._keeping(self._items(self._data) if _is_indexed(self._data) else self._batches(self._data))
+            if self._running is None or self._kept is None:
+                self._running = self._items(self._data) if _is_indexed(self._data) else self._batches(self._data)
+            yield from list(self._kept or [])  # a reading that was given up half-way goes on where it was
+            yield from self._keeping(self._running)
 
     def _keeping(self, batches: Iterator[tuple[Tensor, Any]]) -> Iterator[tuple[Tensor, Any]]:
         for x, labels in batches:
@@ -87,12 +84,12 @@ class Batches:
                 self._kept.append((x, labels))
                 if sum(t.numel() * t.element_size() for t, _ in self._kept) > self.max_bytes:
                     self._kept = None
-                    if self._once is not None:
+                    if isinstance(self._data, Iterator):
                         raise InputError(
                             f"these images can be read only once and weigh more than max_bytes={self.max_bytes:,}; give a "
                             "list, a data set or a DataLoader, which can be read again, or raise max_bytes.")
             yield x, labels
-        self._complete = True
+        self._complete, self._running = True, None
 
     def _items(self, data: Any) -> Iterator[tuple[Tensor, Any]]:
         for start in range(0, len(data), self.batch_size):

@@ -75,9 +75,11 @@ def _importance_title(extractor: ConceptExtractor) -> str:
 def _caption(extractor: ConceptExtractor) -> list[str]:
     kind = extractor.dictionary if isinstance(extractor.dictionary, str) else type(extractor.dictionary).__name__
     n = len(extractor.scores_)
+    right = "as labelled" if extractor.labels_ is not None else "as what is asked about (no labels)"
     text = (f"{len(extractor.components_)} concepts ({kind}, {extractor.mode}) of {extractor.layer_} over {n} image"
             f"{'s'[:n != 1]}; {percent(extractor.reconstruction_error_)} of the activations (l2) left out. Importance is "
-            "the mean over images; leads: share of images in which the concept matters most.")
+            "the mean over images; leads: share of images in which the concept matters most; right: "
+            f"predicted {right}.")
     return [text, *extractor.notices_]
 
 

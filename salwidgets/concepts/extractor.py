@@ -201,7 +201,10 @@ class ConceptExtractor:
         if truth is None and self.question_.predicted:
             yield "without labels, every image counts as right for the class it is predicted as: reliability says nothing."
         elif truth is None and not self.correct_.any():
-            yield f"the model sees none of the images as the target of “{self.question_}”"
+            yield f"the model sees none of the images as the target of “{self.question_}”."
+        idle = [name for name, found in zip(self.names_, self._crops.found, strict=True) if not found]
+        if idle:
+            yield f"{', '.join(idle)}: active in no image."
         lone = int((self.leading_ < 0).sum())
         if lone:
             yield f"in {lone} image{'s'[:lone != 1]} no concept matters at all; they count for no concept's prevalence."

@@ -89,7 +89,8 @@ class Setting:
                 s = torch.stack([self.score(self.u * torch.from_numpy(m)[None, :, None, None]) for m in sobol_masks(4)], 1)
             a, rest = s[:, :32], s[:, 32:].reshape(5, 4, 32)
             return ((rest - a[:, None]) ** 2).mean(-1).div(2 * a.var(-1, keepdim=True)).numpy()
-        nodes, weights = np.polynomial.legendre.leggauss(STEPS) if method.startswith("int") else (np.ones(1), np.full(1, 2.0))
+        path = method == "integrated-gradients"
+        nodes, weights = np.polynomial.legendre.leggauss(STEPS) if path else (np.ones(1), np.full(1, 2.0))
         total = torch.zeros(5, 4)
         for t, v in zip(nodes, weights, strict=True):
             at = (self.u * float((t + 1) / 2)).requires_grad_()
