@@ -25,7 +25,22 @@ _HEAD = """# Concepts
 
 Made by `make tables` (`python -m benchmarks.concept_parts docs/concepts.md`).
 
+```python
+extractor = sw.concepts.ConceptExtractor(model, n_concepts=8, importance="gradient-x-input")
+extractor.fit(images, sw.why("flutterling").rather_than("galewing"), labels=labels)
+extractor.importance_, extractor.prevalence_, extractor.reliability_   # one figure per concept
+extractor.rename(0, "slippers").figure()                               # the picture below
+extractor.maps(images[:4])                                             # concept maps: explanations to look at and export
+sw.concepts.quality(extractor, other_images)                           # how good these concepts are
+sw.concepts.choose_n_concepts(extractor, images).reason                # how many to ask for, and why
+```
+
 ![concepts of one question](images/concepts.png)
+
+Which dictionary: nmf where activations cannot be negative (after a relu); semi-nmf, kmeans or pca elsewhere (transformers).
+Which importance: gradient-x-input says for which side a concept speaks, is exact where the head is pooling and a linear
+layer, and costs one pass of the head; integrated-gradients and occlusion do not need that, and cost more; sobol (the
+default, as in CRAFT) says how much of the score depends on a concept, together with others, without a side.
 
 ## What is found of the parts
 

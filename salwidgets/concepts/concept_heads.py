@@ -84,21 +84,27 @@ class ConceptHead:
     def slopes(self, x: Tensor, u: Tensor, masks: Tensor, columns: Columns) -> Tensor:
         """sum over cells of u_k d score / d (masks_k u_k), `[n, M, K]`: the change per unit of each mask."""
         out = []
-        for part in self._parts(x, u, masks, columns):
-            m = part[2].clone().requires_grad_()
-            with torch.enable_grad():
-                s = self._scored(part[0], part[1], m, part[3])
-                if not s.requires_grad:
-                    raise MethodError("the model's output does not depend on the layer in a differentiable way; use "
-                                      "importance='occlusion' or 'sobol', which need scores only.")
-                out.append(torch.autograd.grad(s.sum(), m)[0])
+        for some, v, m, asked in self._parts(x, u, masks, columns):
+            # A pass of the network holds its graph until its own gradients are taken.
+            at_once = m.shape[1] if self.closed is not None else max(1, self.batch_size // len(some))
+            out.append(torch.cat([self._slope(some, v, part, asked) for part in m.split(at_once, 1)], 1))
         return torch.cat(out)
+
+    def _slope(self, x: Tensor, u: Tensor, masks: Tensor, columns: Columns) -> Tensor:
+        at = masks.clone().requires_grad_()
+        with torch.enable_grad():
+            s = self._scored(x, u, at, columns)
+        if not s.requires_grad:
+            raise MethodError("the model's output does not depend on the layer in a differentiable way; use "
+                              "importance='occlusion' or 'sobol', which need scores only.")
+        return torch.autograd.grad(s.sum(), at)[0]
 
     def _parts(self, x: Tensor, u: Tensor, masks: Tensor, columns: Columns) -> list[tuple[Tensor, Tensor, Tensor, Columns]]:
         """Images a few at a time, so that their masked maps fit in memory, each with masks of its own `[n, M, K]`."""
         masks = masks.expand(len(x), -1, -1)
         widest = max(len(self.w), len(_used(columns)) if self.closed is not None else self.w.shape[1])
         size = max(1, _BYTES // max(1, 4 * masks.shape[1] * widest * u.shape[-1] * u.shape[-2]))
+        size = size if self.closed is not None else min(size, self.batch_size)
         return [(x[i:i + size], u[i:i + size], masks[i:i + size], [c[i:i + size] for c in columns])
                 for i in range(0, len(x), size)]
 

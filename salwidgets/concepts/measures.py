@@ -131,7 +131,7 @@ def quality(extractor: ConceptExtractor, images: Any, *, folds: int = 4, seeds: 
     curves = torch.cat(sums.curves, 1).double().mean(1).cpu().numpy()
     mean_size = np.sqrt((rows.astype(np.float64) ** 2).sum(1)).mean()
     return ConceptQuality(
-        float(np.sqrt(sums.gap / max(sums.size, 1e-30))), float(np.nanmean(np.concatenate(sums.hoyer))),
+        float(np.sqrt(sums.gap / max(sums.size, 1e-30))), _mean(np.concatenate(sums.hoyer)),
         stability(dictionary, kept, [dictionary.random_state] * len(kept)),
         stability(dictionary, [rows] * seeds, [random_state + 1 + s for s in range(seeds)]) if seeds > 1 else float("nan"),
         frechet(rows, _rebuilt(dictionary, rows, head)), _area(curves[0]), _area(curves[1]), _area(curves[2]),

@@ -378,6 +378,47 @@ def test_a_stop_or_a_fault_leaves_the_model_and_the_extractor_as_they_were(world
     assert model._depth == 0 and not any(m._forward_hooks for m in model.net.modules())
 
 
+def test_progress_counts_every_run_of_the_network(world: CreatureWorld) -> None:
+    net = world.model("cnn").net
+    net.forward = lambda x: torch.tanh(net.fc(net.avgpool(net.forward_features(x)).flatten(1)))  # no closed form
+    seen: list[tuple[int, int]] = []
+    found = make(net, k=3, importance="occlusion", batch_size=4)
+    found.set_params(progress=lambda done, total: seen.append((done, total))).fit(world.images[:8], 2)
+    assert seen[-1] == (8 * (1 + 4 + 1), 8 * (1 + 4 + 1)) and len(seen) > 4
+    assert make(net, k=3, importance="gradient-x-input", batch_size=4).fit(world.images[:8], 2).importance_.any()
+
+
+def test_a_factorisation_on_the_device_is_used_where_activations_are_on_one(world: CreatureWorld, model: sw.Model) -> None:
+    from salwidgets.concepts.dictionary import TorchNMFDictionary
+
+    assert isinstance(sw.concepts.make_dictionary("nmf", 3, device="cuda"), TorchNMFDictionary)
+    assert not isinstance(sw.concepts.make_dictionary("nmf", 3), TorchNMFDictionary)
+    mine = make(model, dictionary=TorchNMFDictionary()).fit(world.images, "sailfin")
+    theirs = make(model).fit(world.images, "sailfin")
+    assert mine.reconstruction_error_ == pytest.approx(theirs.reconstruction_error_, rel=0.01)
+    assert mine.transform(world.images[:2]).shape == (2, 5, 8, 8)
+
+
+def test_a_single_concept(world: CreatureWorld, model: sw.Model) -> None:
+    found = make(model, k=1).fit(world.images[:12], world.labels[0])
+    assert found.prevalence_.tolist() == [1] and found.importance_.tolist() == [1]
+    assert np.isnan(sw.concepts.quality(found, world.images[:12], folds=0, seeds=0).hoyer)
+
+
+def test_the_examples_in_the_docstrings_run() -> None:
+    import doctest
+
+    from salwidgets.concepts import choosing, dictionary, extractor, measures
+
+    for module in (choosing, dictionary, extractor, measures):
+        names = {**vars(module), "sw": sw}
+        found = [t for o in vars(module).values() if getattr(o, "__module__", "") == module.__name__
+                 for t in doctest.DocTestFinder(recurse=False).find(o, globs=names) if t.examples]
+        assert found
+        for test in found:
+            assert doctest.DocTestRunner().run(test).failed == 0
+
+
 def test_parameters_are_kept_as_given_and_shown(model: sw.Model) -> None:
     extractor = Extractor(model, n_concepts=7, dictionary="pca")
     assert extractor.get_params()["n_concepts"] == 7 and "random_state" in extractor.get_params()
