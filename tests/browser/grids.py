@@ -12,7 +12,7 @@ import numpy as np
 from salwidgets.evidence import Basis
 from salwidgets.explanation import Explanations, from_array
 from salwidgets.questions import why
-from salwidgets.widgets import Comparison
+from salwidgets.widgets import Comparison, View
 
 _PROBE = """
 window.plainFrame = window.requestAnimationFrame.bind(window);
@@ -187,12 +187,15 @@ def another_foil(page: Any, foil: str) -> dict[str, float]:
     }""", foil))
 
 
-def leftovers(browser: Any, count: int = 200) -> dict[str, float]:
-    """Views mounted and closed again in one page: listeners, nodes and canvases that are left, after a collection."""
+def leftovers(browser: Any, count: int = 200, view: View | None = None) -> dict[str, float]:
+    """Views mounted and closed again in one page: listeners, nodes and canvases that are left, after a collection.
+
+    view: by default a Comparison of four maps.
+    """
     from salwidgets.widgets.base import STATIC
     from salwidgets.widgets.export import page_state
 
-    view = Comparison(grid_of(7, 2, 2))
+    view = view or Comparison(grid_of(7, 2, 2))
     stored = page_state([view])
     context = browser.new_context()
     try:

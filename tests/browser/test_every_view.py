@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
+import grids
 import numpy as np
 import pytest
 from chromium import pixels
 from every import HOSTILE, MAPPED, VIEWS
+from jupyter import jupyterlab, open_notebook, run_cell, write_notebook
 from test_pages import AXE, PLAIN, opened, settle  # noqa: F401 - a fixture
 
 from salwidgets.scale import Scale
@@ -114,3 +117,46 @@ def test_4096_cells_a_side_are_drawn_or_refused(opened: Any, name: str) -> None:
     if shape == [4096, 4096]:
         assert np.abs(np.array(corner).reshape(4, 4, 4) - want).max() <= 3
     view.figure().savefig("/dev/null", format="png", dpi=80)
+
+
+@pytest.mark.parametrize("name", list(VIEWS))
+def test_views_that_are_closed_leave_nothing_in_the_page(browser: Any, name: str) -> None:
+    found = grids.leftovers(browser, 40, VIEWS[name]("husky"))
+    assert found["traits"] == 0
+    assert found["canvases"] == 0
+    assert found["listeners"] <= 0
+    assert found["nodes"] <= 0
+
+
+MANY = """
+from ipywidgets.widgets.widget import _instances
+from IPython.display import display
+import gc, json
+before = len(_instances)
+views = [make("husky") for make in VIEWS.values() for _ in range(-(-200 // len(VIEWS)))]
+for view in views[::20]: display(view)
+made = len(_instances) - before
+for view in views: view.close()
+print(json.dumps([len(views), made, len(_instances) - before]))
+"""
+
+
+@pytest.mark.slow
+def test_200_views_made_and_closed_leave_no_comm(browser: Any, tmp_path: Path) -> None:
+    """Of every kind: no comm in the kernel, no model in the notebook's manager, no canvas in the page."""
+    here = str(Path(__file__).parent)
+    write_notebook(tmp_path / "many.ipynb", [f"import sys; sys.path.insert(0, {here!r}); from every import VIEWS", MANY])
+    with jupyterlab(tmp_path) as url:
+        page = open_notebook(browser, url, "many.ipynb", width=1400)
+        run_cell(page, 0, timeout=60)
+        comms = """async () => { const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
+            return Object.keys((await kernel.requestCommInfo({})).content.comms).length; }"""
+        before = page.evaluate(comms)
+        printed = run_cell(page, 1, timeout=120)
+        count, made, left = json.loads(printed[printed.rindex("["):])
+        assert count >= 200 and made > 2 * count  # a view, its link, and their layouts
+        assert left == 0
+        page.wait_for_timeout(1500)
+        assert page.evaluate(comms) == before
+        assert page.locator(".salw-root canvas").count() == 0
+        page.context.close()
