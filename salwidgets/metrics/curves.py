@@ -158,7 +158,7 @@ def _deletion(model: Model, explanations: list[Explanation], *, fill: Any = "bla
 
 
 @metric(family="faithfulness", better="lower", needs=("model",), passes="steps", range="0..1; contrasts -1..1",
-        curves=_deletion, source="Petsiuk et al. 2018 (RISE), section 4.2",
+        curves=_deletion, plays="most", source="Petsiuk et al. 2018 (RISE), section 4.2",
         cannot="whether the map or the fill made the score fall: with a black fill, scattered pixels that break the image's "
                "texture win")
 def deletion(model: Model, explanations: list[Explanation], *, fill: Any = "black", steps: int = 20,
@@ -190,7 +190,7 @@ def _insertion(model: Model, explanations: list[Explanation], *, fill: Any = "bl
 
 
 @metric(family="faithfulness", better="higher", needs=("model",), passes="steps", range="0..1; contrasts -1..1",
-        curves=_insertion, source="Petsiuk et al. 2018 (RISE), section 4.2",
+        curves=_insertion, plays="show", source="Petsiuk et al. 2018 (RISE), section 4.2",
         cannot="whether a small map is right or a large one is merely safe: what the model needs beside the evidence counts "
                "against the map")
 def insertion(model: Model, explanations: list[Explanation], *, fill: Any = "black", steps: int = 20,
@@ -213,6 +213,7 @@ def _morf(model: Model, explanations: list[Explanation], *, fill: Any = "black",
 
 
 @metric(family="faithfulness", better="lower", needs=("model",), passes="steps", range="the question's units", curves=_morf,
+        plays="most",
         source="Samek et al. 2017, eq. 10-12 (pixels in place of 9 x 9 regions: ours)",
         cannot="how one image compares with another: the area is in logits, which have no common scale")
 def morf(model: Model, explanations: list[Explanation], *, fill: Any = "black", steps: int = 20, read: str = "score",
@@ -232,6 +233,7 @@ def _lerf(model: Model, explanations: list[Explanation], *, fill: Any = "black",
 
 
 @metric(family="faithfulness", better="higher", needs=("model",), passes="steps", range="the question's units", curves=_lerf,
+        plays="least",
         source="Samek et al. 2017, section III-C (pixels in place of 9 x 9 regions: ours)",
         cannot="whether the top of the map is in the right order: only its bottom is tried at first")
 def lerf(model: Model, explanations: list[Explanation], *, fill: Any = "black", steps: int = 20, read: str = "score",

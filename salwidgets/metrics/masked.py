@@ -66,7 +66,7 @@ def _road_deletion(model: Model, explanations: list[Explanation], *, steps: int 
 
 
 @metric(family="faithfulness", better="lower", needs=("model",), passes="steps", range="0..1; contrasts -1..1",
-        curves=_road_deletion, source="Rong et al. 2022 (ROAD), section 4; area over all shares: ours",
+        curves=_road_deletion, plays="most", source="Rong et al. 2022 (ROAD), section 4; area over all shares: ours",
         cannot="what the image would look like without the evidence: the fill smooths over it and invents nothing")
 def road_deletion(model: Model, explanations: list[Explanation], *, steps: int = 20, read: str = "probability",
                   question: Question | None = None, batch_size: int = 64, seed: int = 0, runs: Runs | None = None,
@@ -85,7 +85,7 @@ def _road_insertion(model: Model, explanations: list[Explanation], *, steps: int
 
 
 @metric(family="faithfulness", better="higher", needs=("model",), passes="steps", range="0..1; contrasts -1..1",
-        curves=_road_insertion, source="Rong et al. 2022 (ROAD), section 4; area over all shares: ours",
+        curves=_road_insertion, plays="show", source="Rong et al. 2022 (ROAD), section 4; area over all shares: ours",
         cannot="whether the map or the imputation gave the picture back: scattered pixels tell an interpolation most")
 def road_insertion(model: Model, explanations: list[Explanation], *, steps: int = 20, read: str = "probability",
                    question: Question | None = None, batch_size: int = 64, seed: int = 0, runs: Runs | None = None,

@@ -35,7 +35,9 @@ class MetricInfo:
     family: one of `FAMILIES`. better: "higher" or "lower". needs: keys of `NEEDS`. cannot: what the figure cannot tell,
     in one sentence. source: the paper. range: of the figure, in words. chance: what a map that knows nothing scores, where
     that is known. passes: model passes per explanation, in words. applies: whether a bound question can be answered; None:
-    any. questions: the questions it is about, in words. parameters: names and defaults.
+    any. questions: the questions it is about, in words. parameters: names and defaults. plays: what a point x of its curve
+    stands for: "most", "least" (that share hidden, of what the map values most or least), "show" (that share shown, what it
+    values most first); "": no single picture.
     """
 
     name: str
@@ -50,6 +52,7 @@ class MetricInfo:
     applies: Callable[[Question], bool] | None = None
     questions: str = "any"
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    plays: str = ""
 
     @property
     def arrow(self) -> str:
@@ -72,7 +75,8 @@ _REGISTRY: dict[str, Metric] = {}
 
 def metric(*, family: str, better: str, cannot: str, source: str, needs: tuple[str, ...] = (), range: str = "",
            chance: float | None = None, passes: str = "0", applies: Callable[[Question], bool] | None = None,
-           questions: str = "any", curves: Callable[..., Any] | None = None) -> Callable[[Callable[..., Any]], Metric]:
+           questions: str = "any", curves: Callable[..., Any] | None = None,
+           plays: str = "") -> Callable[[Callable[..., Any]], Metric]:
     """Function decorator: put a metric into the registry with its facts (see `MetricInfo`), and check its calls.
 
     ``curves``: what ``.curves(...)`` calls; takes the same and returns `Curves`, whose ``area`` is the metric.
@@ -90,7 +94,7 @@ def metric(*, family: str, better: str, cannot: str, source: str, needs: tuple[s
         parameters = {p.name: p.default for p in inspect.signature(function).parameters.values()
                       if p.kind is inspect.Parameter.KEYWORD_ONLY}
         info = MetricInfo(name, family, better, tuple(needs), cannot, source, range, chance, passes, applies, questions,
-                          parameters)
+                          parameters, plays)
 
         @functools.wraps(function)
         def call(*args: Any, **params: Any) -> Any:

@@ -122,7 +122,8 @@ def _pgs(model: Model, explanations: list[Explanation], *, fill: Any = "black", 
 
 
 @metric(family="RFxG", better="higher", needs=("model",), passes="10", range="-0.8..0.8", applies=_pointwise,
-        questions=_ABOUT["pgs"], curves=_pgs, source=f"{_PAPER}, pointwise group score",
+        questions=_ABOUT["pgs"], curves=_pgs, plays="most",
+        source=f"{_PAPER}, pointwise group score",
         cannot="which members of the group carried the fall: it is their mean")
 def pgs(model: Model, explanations: list[Explanation], *, fill: Any = "black", variant: str = "default",
         question: Question | None = None, batch_size: int = 64, seed: int = 0, runs: Runs | None = None,
@@ -150,7 +151,8 @@ def _ccs(model: Model, explanations: list[Explanation], *, fill: Any = "black", 
 
 
 @metric(family="RFxG", better="higher", needs=("model",), passes="10", range="-1.6..1.6", applies=_class_contrast,
-        questions=_ABOUT["ccs"], curves=_ccs, source=f"{_PAPER}, contrastive class score; sign-consistent: ours",
+        questions=_ABOUT["ccs"], curves=_ccs, plays="most",
+        source=f"{_PAPER}, contrastive class score; sign-consistent: ours",
         cannot="a contrast from a plain answer where the foil has no probability to begin with: then it is the deletion of "
                "the target")
 def ccs(model: Model, explanations: list[Explanation], *, fill: Any = "black", variant: str = "default",
@@ -174,7 +176,8 @@ def _cgc(model: Model, explanations: list[Explanation], *, fill: Any = "black", 
 
 
 @metric(family="RFxG", better="higher", needs=("model",), passes="10", range="-0.8..0.8", applies=_in_group,
-        questions=_ABOUT["cgc"], curves=_cgc, source=f"{_PAPER}, class-in-group score; sign-consistent: ours",
+        questions=_ABOUT["cgc"], curves=_cgc, plays="most",
+        source=f"{_PAPER}, class-in-group score; sign-consistent: ours",
         cannot="whether the rest of the group fell or rose evenly: it is their mean")
 def cgc(model: Model, explanations: list[Explanation], *, fill: Any = "black", variant: str = "default",
         question: Question | None = None, batch_size: int = 64, seed: int = 0, runs: Runs | None = None,
@@ -197,7 +200,8 @@ def _cgs(model: Model, explanations: list[Explanation], *, fill: Any = "black", 
 
 
 @metric(family="RFxG", better="higher", needs=("model",), passes="10", range="-0.8..0.8", applies=_group_contrast,
-        questions=_ABOUT["cgs"], curves=_cgs, source=f"{_PAPER}, contrastive group score; sign-consistent: ours",
+        questions=_ABOUT["cgs"], curves=_cgs, plays="most",
+        source=f"{_PAPER}, contrastive group score; sign-consistent: ours",
         cannot="which members of either group moved: it compares their means, which are small in large groups")
 def cgs(model: Model, explanations: list[Explanation], *, fill: Any = "black", variant: str = "default",
         question: Question | None = None, batch_size: int = 64, seed: int = 0, runs: Runs | None = None,

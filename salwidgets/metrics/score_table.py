@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from pandas import DataFrame
 
+    from ..explanation import Explanation
+
 IDENTITY = ("input", "question", "reference_frame", "granularity", "method", "model", "flags")
 
 
@@ -59,6 +61,7 @@ class Column:
 @dataclass(eq=False)
 class ScoreTable:
     """One table of figures. rows: `Row`. columns: `Column`. passes: images scored in all. elapsed: seconds.
+    explanations: what was scored, in the order of the rows; empty for a table that was loaded.
 
     It shows as a table in a notebook; `to_pandas` has every figure, `summary` means with intervals, `agreement` whether the
     metrics tell the same story.
@@ -68,6 +71,7 @@ class ScoreTable:
     columns: list[Column]
     passes: int = 0
     elapsed: float = 0.0
+    explanations: tuple[Explanation, ...] = ()
 
     def __len__(self) -> int:
         return len(self.rows)

@@ -74,7 +74,7 @@ def scorecard(model: Model | None, explanations: Any, metrics: Sequence[Any] | N
     if metrics is None:
         columns = [c for c in columns if np.isfinite(c.values).any()]
     passes = runs.passes - before if runs is not None else 0
-    return ScoreTable(rows, columns, passes, time.perf_counter() - begin)
+    return ScoreTable(rows, columns, passes, time.perf_counter() - begin, tuple(es))
 
 
 Wanted = tuple[Metric, str, dict[str, Any]]

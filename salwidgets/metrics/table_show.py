@@ -27,9 +27,10 @@ def cells(table: ScoreTable, level: float = 0.95) -> tuple[list[Group], dict[tup
 
 
 def best(groups: list[Group], found: dict[tuple[Group, str], Cell], column: Column, group: Group) -> bool:
-    """Whether the group's mean is the best of those that answer the same kind of question about the same model."""
+    """Whether the group's mean is the best of those that answer the same kind of question about the same model; none is
+    where all are equal."""
     rivals = [found[g, column.label][0] for g in groups if g[1:] == group[1:] and (g, column.label) in found]
-    if len(rivals) < 2 or (group, column.label) not in found:
+    if len(rivals) < 2 or min(rivals) == max(rivals) or (group, column.label) not in found:
         return False
     mean = found[group, column.label][0]
     return mean == (max(rivals) if column.info.better == "higher" else min(rivals))
