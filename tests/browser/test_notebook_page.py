@@ -149,3 +149,15 @@ def test_what_is_no_notebook_is_an_input_error(tmp_path: Path) -> None:
     for wrong in (tmp_path / "a.ipynb", tmp_path / "none.ipynb"):
         with pytest.raises(InputError, match="notebook"):
             save_notebook(wrong)
+
+
+def test_the_name_that_nbconvert_is_told_leads_to_the_exporter() -> None:
+    import tomllib
+    from importlib.metadata import EntryPoint
+
+    from nbconvert.exporters import Exporter
+
+    group = "nbconvert.exporters"
+    told = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]["entry-points"][group]
+    found = EntryPoint("salwidgets", told["salwidgets"], group).load()
+    assert issubclass(found, Exporter) and found().file_extension == ".html"
