@@ -198,7 +198,9 @@ class ConceptView(View):
         """The rows as they are sorted now, for print."""
         from ..concepts.concept_figures import concept_figure
 
-        return concept_figure(self.extractor, max([1, *self.counts]), self.order())
+        figure: Any = concept_figure(self.extractor, max([1, *self.counts]), self.order())
+        figure.heading, figure._alt = self.heading, lambda: self.alt
+        return figure.settle()
 
 
 def family_of(extractor: Any) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import concept_fakes
 import fakes
 import numpy as np
 
@@ -18,7 +19,18 @@ from salwidgets.evidence import Basis
 from salwidgets.explanation import Explanation
 from salwidgets.questions import why
 from salwidgets.taxonomy import Taxonomy
-from salwidgets.widgets import ClassTree, Comparison, Contrast, Heatmap, Layers, Narrative, Randomisation, View
+from salwidgets.widgets import (
+    ClassTree,
+    ClusterView,
+    Comparison,
+    ConceptView,
+    Contrast,
+    Heatmap,
+    Layers,
+    Narrative,
+    Randomisation,
+    View,
+)
 
 HOSTILE = "<script>window.hurt=1</script><img src=x onerror='window.hurt=1'> $\\frac{ &amp; \"q\" {{7*7}} \u202ex"
 
@@ -65,6 +77,16 @@ def mapped(values: np.ndarray, method: str = "rise") -> Explanation:
     return sw.from_array(np.asarray(values, np.float32), fakes.picture(), why("husky"), method=method)
 
 
+def clustered(name: str) -> ClusterView:
+    """A picked cluster with a sentence, and everything that a ClusterView can hold."""
+    points, of = concept_fakes.blobs()
+    view = ClusterView(points=points, labels=[f"{name} {k}" if k else None for k in of], captions=[name] * len(of),
+                       title=name, thumbnails=concept_fakes.tiles(len(of)), correct=np.arange(len(of)) % 3 > 0,
+                       edges=[[0, 1], [2, 3]])
+    view.cluster = 1
+    return view
+
+
 VIEWS: dict[str, Callable[[str], View]] = {
     "Heatmap": lambda name: Heatmap(explained(name)),
     "Contrast": lambda name: Contrast(basis_of(name), name, "wolf"),
@@ -73,6 +95,8 @@ VIEWS: dict[str, Callable[[str], View]] = {
     "ClassTree": lambda name: ClassTree(basis_of(name)),
     "Layers": lambda name: Layers([explained(name), explained(name, 3, 5, layer="b")], labels=[name, "b"]),
     "Randomisation": lambda name: Randomisation(randomised(name)),
+    "ClusterView": clustered,
+    "ConceptView": lambda name: ConceptView(concept_fakes.Fitted(name=name)),
     "Narrative": lambda name: Narrative(sw.verbalize(explained(name), length="report")),
 }
 

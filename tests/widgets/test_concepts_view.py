@@ -7,48 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from concept_fakes import Fitted
 
 import salwidgets as sw
-from salwidgets.concepts.crops import Crop
-from salwidgets.errors import InputError, MethodError, ModelError
+from salwidgets.errors import InputError, MethodError
 from salwidgets.explanation import Explanations, from_array
 from salwidgets.widgets import ClusterView, Comparison, ConceptView, Heatmap, link
-
-H, W = 3, 4  # cells of the layer
-
-
-class Fitted:
-    """What a fitted ConceptExtractor is to the view: the concepts are the mean colours of the cells."""
-
-    def __init__(self, importance: Any = (0.2, -0.7, 0.1), model: bool = True) -> None:
-        rng = np.random.default_rng(0)
-        self.images_ = rng.integers(0, 255, (5, 12, 16, 3)).astype(np.uint8)
-        self.components_ = np.eye(3, dtype=np.float32)
-        self.importance_ = np.array(importance, np.float32)
-        self.prevalence_ = np.array([0.5, 0.5, 0], np.float32)
-        self.reliability_ = np.array([1, 0.25, np.nan], np.float32)
-        self.leading_ = np.array([0, 1, 0, 1, 1])
-        self.names_ = ["concept 1", "concept 2", "concept 3"]
-        self.question_, self.layer_, self.importance, self.notices_ = "Why “a” rather than “b”?", "block", "sobol", ("few",)
-        self.known = model
-        self.coefficients_: Any = self.cells(np.moveaxis(self.images_, -1, 1) / 255)
-        self.calls: list[int] = []
-
-    def cells(self, x: Any) -> np.ndarray:
-        return np.asarray(x, np.float32).reshape(len(x), 3, H, x.shape[2] // H, W, x.shape[3] // W).mean((3, 5))
-
-    def transform(self, x: Any) -> np.ndarray:
-        if not self.known:
-            raise ModelError("this extractor was loaded without its model")
-        self.calls.append(len(x))
-        return self.cells(x.numpy())
-
-    def best_crops(self, k: int, n: int = 8) -> list[Crop]:
-        at = [(int(i), float(self.coefficients_[i, k].max())) for i in np.argsort(-self.coefficients_[:, k].max((1, 2)))]
-        return [Crop(i, (0, 0, 4, 4), s, self.images_[i, :4, :4]) for i, s in at][:n]
-
-    def rename(self, k: int, name: str) -> None:
-        self.names_[k] = name
 
 
 def explanations(n: int = 3) -> list[Any]:
@@ -77,7 +41,7 @@ def test_rows_hold_the_figures_and_sort_with_the_unknown_last() -> None:
     w.names = ["b", "a", "C"]
     w.sort = "name"
     assert w.order() == [1, 0, 2]
-    assert w.heading == "3 concepts: Why “a” rather than “b”?"
+    assert w.heading == "3 concepts: Why “concept” rather than “b”?"
     assert "block · 5 images" in w.caption
     assert w.counts == [5, 5, 5]
 

@@ -282,7 +282,7 @@ export const mount: Mount = async (el, model, host, signal) => {
       h("div", { class: "salw-left" },
         h("div", { class: "salw-row" }, button("+", "Zoom in", () => scatter.zoom(1.5)), button("\u2212", "Zoom out", () => scatter.zoom(1 / 1.5)),
           button("All", "Show all points", () => scatter.all()),
-          button("Clear", "Pick nothing", clear), tick("drag moves", (on) => (scatter.pans = on)),
+          button("Clear", "Clear what is picked", clear), tick("drag moves", (on) => (scatter.pans = on)),
           scene.edges.length > 0 && tick("neighbours", (on) => {
             scene.showEdges = on;
             scatter.draw();
