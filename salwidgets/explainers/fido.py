@@ -68,7 +68,7 @@ class Fido(MaskMethod):
     is drawn kept or dropped by the Concrete relaxation of ``temperature`` and the drawn grid is upsampled (bilinear); with
     "pixel" the rates are upsampled and each pixel is drawn (the authors' code does so), which covers the image with a fine
     grain. The score is not bounded, and a fine grid can raise it by scattered dots and outlines that a network reads as
-    texture. On four photographs SqueezeNet's and ViT-Tiny's deletion and insertion scores are still best with the published 4
+    texture. On four photographs the deletion and insertion scores of SqueezeNet and ViT-Tiny are still best with 4
     (insertion 0.70 and 0.73, with 8: 0.57 and 0.71, SqueezeNet with 16: 0.49); ``cell=16`` draws a few blobs on the object
     and its surroundings, which are easier to look at. Dropped pixels show the in-fill. ``steps`` of Adam
     (``lr``) from a rate of 1/2 lower, with ``n_samples`` draws each (in mirrored pairs, ours; the same for all masks),

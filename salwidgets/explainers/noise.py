@@ -6,6 +6,7 @@ so that a contrast is the difference of two maps and an input has one map, alone
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,13 +14,14 @@ import torch
 from torch import Tensor
 
 from ..errors import MethodError
-from . import baselines
-from .base import Job
-from .gradients import ANY
+from . import baselines, noisy
+from .base import BatchEvidence, Job, Method
+from .gradients import ANY, check_channels, need_floats
 from .path import quadrature
 from .registry import register
 from .sampled import Points, Sampled, wide
 
+_CARRIED = ("steps", "baseline", "batch_size", "seed")
 _OF = ("saliency", "input-x-gradient", "integrated-gradients")
 
 
@@ -44,18 +46,36 @@ def _level(method: Sampled) -> float:
 class NoisyCopies(Sampled):
     """Base of SmoothGrad and VarGrad: attributions of noisy copies."""
 
-    defaults: ClassVar[dict[str, Any]] = {"of": "saliency", "n_samples": 25, "noise_level": 0.15, "steps": 20,
-                                          "baseline": "zero", "channels": "sum", "batch_size": 32, "seed": 0}
+    defaults: ClassVar[dict[str, Any]] = {"of": "saliency", "of_params": None, "n_samples": 25, "noise_level": 0.15,
+                                          "steps": 20, "baseline": "zero", "channels": "sum", "batch_size": 32, "seed": 0}
     label = "adding noise"
     spread = False
+
+    def __init__(self, **params: Any):
+        super().__init__(**params)
+        of, given = self.params["of"], self.params["of_params"]
+        self.way: Method | None = None
+        if of not in _OF:
+            own: dict[str, Any] = {k: params[k] for k in _CARRIED if k in params}
+            self.way = noisy.base_of(self.info.name, of, given or {}, own)
+            linear = self.info.linear and self.way.info.linear
+            self.info = replace(self.info, linear=linear, needs=self.way.info.needs)  # type: ignore[misc]
+        elif given:
+            raise MethodError(f"{self.info.name}: of={of!r} takes steps= and baseline=; of_params are for other methods.")
 
     def n_points(self) -> int:
         return int(self.params["n_samples"]) * (int(self.params["steps"]) if self.params["of"] == _OF[2] else 1)
 
+    def prepare(self, job: Job) -> BatchEvidence:  # type: ignore[override]
+        if self.way is None:
+            return super().prepare(job)
+        check_channels(self)
+        need_floats(self, job.x)
+        noise = _noise(job.x, int(self.params["n_samples"]), self.params["seed"])
+        return noisy.prepare(self, self.way, job, noise, _level(self) * _range(job.x), self.spread)
+
     def points(self, job: Job) -> Points:
         of, n, x = self.params["of"], int(self.params["n_samples"]), job.x
-        if of not in _OF:
-            raise MethodError(f"{self.info.name}: of={of!r}; choose one of {', '.join(_OF)}.")
         noise, sigma = _noise(x, n, self.params["seed"]), _level(self) * _range(x)
 
         def copy(j: Tensor, i: Tensor) -> Tensor:
@@ -83,8 +103,10 @@ class SmoothGrad(NoisyCopies):
     """The mean over noisy copies: (1/n) sum_j M(x + noise_level * (max x - min x) * e_j), e_j standard normal.
 
     M is what ``of`` says: "saliency", "input-x-gradient" or "integrated-gradients" (with ``steps`` Gauss-Legendre nodes
-    from ``baseline``). Map `[N, H, W]`, signed: the published squares and absolute values are left out. The noise is
-    the same for every question (ours), which keeps the method linear.
+    from ``baseline``), or any other method of the input's values, with its ``of_params``: "blur-ig", "guided-ig",
+    "deeplift", "guided-backprop", "deconvnet", "lrp" …, which is asked about every copy by every question. Map `[N, H, W]`,
+    signed: the published squares and absolute values are left out. The noise is the same for every question (ours), which
+    keeps the method linear where M is.
     """
 
 
