@@ -25,7 +25,7 @@ from benchmarks.measure import Row, own_clock, table
 from benchmarks.store import Store
 
 GROUPS = ("light", "cam", "family", "passes", "peers", "until", "rise", "regions", "masks", "lrp",
-          "words_speed", "metrics", "widgets", "classtree", "comparison", "concepts")
+          "words_speed", "metrics", "widgets", "classtree", "comparison", "clusterview", "concepts")
 LONG = ("until",)
 ON_GPU = ("cam", "passes")
 
