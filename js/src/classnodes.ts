@@ -26,6 +26,9 @@ export interface ClassNodes {
   search(typed: string, limit: number): { nodes: number[]; total: number };
 }
 
+/** Places of a word that are counted before another is taken to be rarer. */
+const COUNTED = 5000;
+
 /** Lower case of the same length, so that places in one text are places in the other. */
 function lowered(text: string): string {
   const low = text.toLowerCase();
@@ -77,21 +80,31 @@ class Names {
   /** Every node whose name holds all words, with how well they fit (0: the whole name). */
   *holding(words: readonly string[]): Generator<{ node: number; rank: number }> {
     this.low ||= lowered(this.text);
-    const first = words[0] as string;
+    const [first, rare] = [words[0] as string, this.rarest(words)];
     const whole = words.join(" ");
-    for (let at = this.low.indexOf(first); at >= 0;) {
+    for (let at = this.low.indexOf(rare); at >= 0;) {
       const node = this.covering(at);
       const [start, end] = [this.start(node), this.ends[node] as number];
-      if (at + first.length <= end) {
+      if (at + rare.length <= end) {
         const name = this.low.slice(start, end);
         if (words.every((word) => name.includes(word))) {
-          const place = at - start;
+          const place = name.indexOf(first);
           const rank = name === whole ? 0 : name.startsWith(whole) ? 1 : place === 0 ? 2 : name[place - 1] === " " ? 3 : 4;
           yield { node, rank };
         }
-        at = this.low.indexOf(first, Math.max(end, at + 1));
-      } else at = this.low.indexOf(first, at + 1);
+        at = this.low.indexOf(rare, Math.max(end, at + 1));
+      } else at = this.low.indexOf(rare, at + 1);
     }
+  }
+
+  /** The word that fewest names hold, as far as is worth counting: the others are only looked for in those names. */
+  private rarest(words: readonly string[]): string {
+    const often = words.map((word) => {
+      let count = 0;
+      for (let at = this.low.indexOf(word); at >= 0 && count < COUNTED; at = this.low.indexOf(word, at + 1)) count += 1;
+      return count;
+    });
+    return words[often.indexOf(Math.min(...often))] as string;
   }
 }
 

@@ -28,8 +28,11 @@ export function chance(nodes: ClassNodes, node: number): string {
   return nodes.known ? percent(nodes.probability[node] as number) : "";
 }
 
+/** Made once: a number's own toLocaleString makes a formatter at every call. */
+const counted = new Intl.NumberFormat("en");
+
 function classes(n: number): string {
-  return n === 1 ? "1 class" : `${n.toLocaleString("en")} classes`;
+  return n === 1 ? "1 class" : `${counted.format(n)} classes`;
 }
 
 /** Everything about a node in words; `under`: the parent it is shown under, which goes without saying. */
@@ -41,7 +44,7 @@ export function inWords(nodes: ClassNodes, node: number, under = -1): string {
 }
 
 export function moreInWords(nodes: ClassNodes, spot: Spot): string {
-  return `${spot.more.toLocaleString("en")} more below \u201c${nodes.name(spot.node)}\u201d`;
+  return `${counted.format(spot.more)} more below \u201c${nodes.name(spot.node)}\u201d`;
 }
 
 function parentOf(spot: Spot): number {
@@ -52,7 +55,7 @@ function parentOf(spot: Spot): number {
 function text(nodes: ClassNodes, spot: Spot, form: "icicle" | "tree", width: number): (HTMLElement | null)[] {
   const pixels = form === "tree" ? ROOMY : (spot.width / 100) * width;
   const wide = pixels >= NARROW;
-  if (spot.more) return [wide ? h("span", { class: "salw-spot-name" }, `${spot.more.toLocaleString("en")} more`) : null];
+  if (spot.more) return [wide ? h("span", { class: "salw-spot-name" }, `${counted.format(spot.more)} more`) : null];
   if (!wide) return [];
   const parents = nodes.parents(spot.node).length;
   const bar = form === "tree" && nodes.known
