@@ -109,7 +109,8 @@ def _questions() -> list[Row]:
     """A further question at 224 x 224 and 1000 classes."""
     x = torch.from_numpy(photograph()).permute(2, 0, 1)[None].float()
     rows, few = [], {"steps": 4}
-    for method, params in (("xrai", few), ("xrai", {**few, "fast": True}), ("kernel-shap", {}), ("regional", {})):
+    for method, params in (("xrai", few), ("xrai", {**few, "fast": True}), ("kernel-shap", {}), ("regional", {}),
+                           ("occlusion", {})):
         evidence = sw.prepare(sw.Model(Head()), x, method, progress=False, **params)
         evidence.explain([sw.why(i) for i in range(4)])  # xrai: later questions are within their span
         questions = [sw.why(i).rather_than((i + 1) % 4) for i in range(4)] * 5

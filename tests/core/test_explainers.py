@@ -59,6 +59,21 @@ def test_linear_means_the_weighted_sum(method, kind):
         close(both, (a + e) / 2 - b)
 
 
+@pytest.mark.parametrize("method", [m.name for m in sw.methods() if not m.linear])
+def test_not_linear_means_no_weighted_sum(method):
+    """A contrast's map is not the difference of two maps, or a group's not their mean; a class-blind method has one map."""
+    blind = next(m for m in sw.methods() if m.name == method).class_blind
+    q = [sw.why("a"), sw.why("e"), sw.why("a").rather_than("e"), sw.why("vowel")]
+    es = sw.explain(model(home(method)), nets.images(3), q, method=method, **few(method))
+    apart = []
+    for i in range(3):
+        a, e, contrast, group = (es[i, k, 0].values for k in range(4))
+        apart += [np.abs(contrast - (a - e)).max() / np.abs(contrast).max(),
+                  np.abs(group - (a + e) / 2).max() / np.abs(group).max()]
+        assert np.array_equal(a, e) == blind
+    assert max(apart) > 1e-3
+
+
 @pytest.mark.parametrize("kind", NETS)
 @pytest.mark.parametrize("method", METHODS)
 def test_a_list_a_batch_and_one_by_one_agree(method, kind):
