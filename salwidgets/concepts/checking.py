@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..captions import percent
-from .rates import first, interval
+from .rates import interval, opening
 
 _FEWEST = 5  # images below which nothing is said (ours)
 
@@ -59,16 +59,17 @@ class Check:
     @property
     def sentences(self) -> list[str]:
         """What was found, suspects first; then how many show no fall."""
-        where = "on the same images, edited" if self.paired else "on the other images"
-        said = [f"{first(self.names[k])} is right on {percent(float(self.before[k]))} of its {self.images[k]} images, "
-                f"but on {percent(float(self.after[k]))} {where} ({self.checked[k]}): it may be a shortcut."
-                for k in self.suspects]
+        said = [f"{opening(self.names[k])} is right on {percent(float(self.before[k]))} of its {self.images[k]} images, but "
+                f"on {percent(float(self.after[k]))} of " + ("the same images, edited" if self.paired else
+                                                          f"the {self.checked[k]} other images that fall to it")
+                + ": it may be a shortcut." for k in self.suspects]
         held = [k for k in range(len(self.names)) if k not in self.suspects and self.checked[k] >= _FEWEST
                 and np.isfinite(self.before[k])]
         few = len(self.names) - len(said) - len(held)
         if held and said:
             said.append(f"{len(held)} other{'s show' if len(held) != 1 else ' shows'} no fall beyond chance.")
-        said += [] if self.suspects else [f"No strategy is less reliable {where} than before."]
+        said += [] if self.suspects else [
+            f"No strategy is less reliable on the {'edited' if self.paired else 'other'} images than before."]
         return said + ([f"For {few}, there are too few images to tell."] if few else [])
 
     def to_pandas(self) -> Any:

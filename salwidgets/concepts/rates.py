@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -44,6 +45,15 @@ def unreliable(correct: np.ndarray | None, members: np.ndarray) -> bool:
 def first(text: str) -> str:
     """A text that begins a sentence: its first letter large, the others as they are."""
     return text[:1].upper() + text[1:]
+
+
+def opening(name: str) -> str:
+    """A concept or cluster at the beginning of a sentence; names that somebody gave stand in quotes.
+
+    >>> opening("concept 3"), opening("butterfly wings")
+    ('Concept 3', '“butterfly wings”')
+    """
+    return first(name) if re.fullmatch(r"(concept|cluster) \d+", name) else f"“{name}”"
 
 
 def flags(values: Any, n: int, name: str = "correct") -> np.ndarray | None:

@@ -13,7 +13,7 @@ from ..captions import percent
 from ..errors import InputError
 from .checking import Check
 from .cluster_words import figures
-from .rates import accuracy, first, unreliable
+from .rates import accuracy, opening, unreliable
 from .strategy_points import Points, embed, fitted_points, neighbours, new_points, shares
 
 if TYPE_CHECKING:
@@ -211,5 +211,5 @@ def _sentence(s: Strategy, leading: np.ndarray, correct: np.ndarray) -> str:
     n = len(leading)
     leads = f"leads {s.size} of {n} images ({percent(s.size / n)})" if n > 1 else "leads the only image"
     side = "of the answer" if s.share >= 0 else "against the answer"
-    return (f"{first(s.name)} {leads} and holds {percent(abs(s.share))} {side} on average over all images"
+    return (f"{opening(s.name)} {leads} and holds {percent(abs(s.share))} {side} on average over all images"
             f"{figures(s, n, correct)}.")

@@ -119,7 +119,7 @@ def test_an_unreliable_strategy_is_called_so():
     g = StrategyGraph(made(importance, correct, names=["ear", "tag"])).fit()
     assert [s.unreliable for s in g.strategies_] == [False, True]
     assert g.sentences_[1] == (
-        "Tag leads 40 of 80 images (50 %) and holds 50 % of the answer on average over all images; mean probability 75 %, "
+        "“tag” leads 40 of 80 images (50 %) and holds 50 % of the answer on average over all images; mean probability 75 %, "
         "50 % named rightly against 100 % of the others: less reliable than the others.")
 
 
@@ -152,7 +152,7 @@ def test_the_planted_shortcut_is_a_strategy_that_fails_without_its_tag(graph, wo
     check = graph.check(world.clean, world.labels, paired=True)
     row = check.names.index(tag.name)
     assert check.suspects == [row] and check.after[row] < 0.75
-    assert f"{tag.name.capitalize()} is right on" in check.sentences[0] and "shortcut" in check.sentences[0]
+    assert f"{tag.name.capitalize()} is right on 9" in check.sentences[0] and "shortcut" in check.sentences[0]
 
 
 def test_where_the_tag_stands_beside_other_families_the_strategy_is_of_low_reliability(extractor, graph, world):
@@ -177,12 +177,12 @@ def test_a_name_is_used_in_sentences_and_kept(extractor, graph, world, tmp_path)
     old = extractor.names_[tag.concept]
     try:
         extractor.rename(tag.concept, "the tag")
-        assert any(s.startswith("The tag leads") for s in graph.sentences_)
+        assert any(s.startswith("“the tag” leads") for s in graph.sentences_)
         graph.save(tmp_path / "g")
     finally:
         extractor.rename(tag.concept, old)
     loaded = StrategyGraph.load(tmp_path / "g")
-    assert any(s.startswith("The tag leads") for s in loaded.sentences_)
+    assert any(s.startswith("“the tag” leads") for s in loaded.sentences_)
 
 
 # -- keeping and drawing -----------------------------------------------------------------------------------------------

@@ -151,9 +151,10 @@ def notebook(cells: list[tuple[str, str]] = CELLS) -> nbformat.NotebookNode:
 if __name__ == "__main__":
     folder = Path(__file__).resolve().parents[2]
     sys.path.insert(0, str(folder))
-    from tests.notebooks import scorecard, views, words
+    from tests.notebooks import concepts, scorecard, shortcut, views, words
 
-    books = {"quickstart": CELLS, "words": words.CELLS, "views": views.CELLS, "scorecard": scorecard.CELLS}
+    books = {"quickstart": CELLS, "words": words.CELLS, "views": views.CELLS, "scorecard": scorecard.CELLS,
+             "concepts": concepts.CELLS, "shortcut": shortcut.CELLS}
     for name, cells in books.items():
         target = folder / "notebooks" / f"{name}.ipynb"
         nbformat.write(notebook(cells), target)
