@@ -266,3 +266,20 @@ def test_every_view_has_a_figure_with_heading_caption_and_alt_text(each_view) ->
         assert bundle is not None
         assert bundle[1]["image/png"]["alt"] == view.alt, name
         assert view.alt, name
+
+
+@pytest.mark.parametrize("width", ["cvpr", "nature-double"])
+def test_the_figures_of_views_take_a_column(width: str) -> None:
+    basis = fakes.basis()
+    depth = [fakes.explanation(), fakes.explanation(3, 5, layer="b")]
+    grid = sw.Comparison([e for e in several()])
+    views = [sw.Heatmap(depth[0]), sw.Contrast(basis, "husky", "wolf"), sw.Layers(depth)]
+    figures = [view.figure(width=width, style=style) for view in views for style in ("overlay", "contour", "side-by-side")]
+    for figure in [*figures, grid.figure(width=width)]:
+        assert figure.get_figwidth() == width_of(width)
+        figure.set_dpi(300)
+        figure.draw_without_rendering()
+        for text in [*figure.texts, *[t for ax in figure.axes for t in [ax.title, *ax.get_xticklabels()]]]:
+            box = text.get_window_extent()
+            assert not text.get_text() or (box.x0 >= -3 and box.y0 >= -3 and box.x1 <= figure.bbox.x1 + 3
+                                           and box.y1 <= figure.bbox.y1 + 3), text
