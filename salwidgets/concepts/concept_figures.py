@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from ..captions import percent, signed
-from ..figures import QUIET, PrintFigure
+from ..figures import QUIET, PrintFigure, width_of
 from ..figures.drawing import plain
 
 if TYPE_CHECKING:
@@ -18,35 +18,43 @@ if TYPE_CHECKING:
     from .extractor import ConceptExtractor
 
 _FOR, _AGAINST, _NEUTRAL = "#b2182b", "#2166ac", "#4d4d4d"
-_SIDE, _GAP, _LABEL, _BAR = 0.82, 0.06, 1.25, 1.5  # inches
+_SIDE, _LEAST, _GAP, _LABEL, _BAR, _RIGHT = 0.82, 0.35, 0.06, 1.2, 0.9, 1.25  # inches
 
 
-def concept_figure(extractor: ConceptExtractor, n_crops: int = 6, concepts: Sequence[int] | None = None) -> Figure:
+def concept_figure(extractor: ConceptExtractor, n_crops: int = 6, concepts: Sequence[int] | None = None,
+                   width: str | float | None = None) -> Figure:
     """Name, best crops, importance, prevalence and reliability of each concept, the most important first."""
     order = [int(k) for k in extractor.order_] if concepts is None else [extractor._index(k) for k in concepts]
     across = max(1, int(n_crops))
-    width = _LABEL + across * (_SIDE + _GAP) + _BAR + 1.75
+    if width is None:
+        width, side = _LABEL + across * (_SIDE + _GAP) + _BAR + _RIGHT, _SIDE
+    else:
+        width = width_of(width)
+        room = width - _LABEL - _BAR - _RIGHT
+        across = max(1, min(across, int(room / (_LEAST + _GAP))))
+        side = max(_LEAST, min(_SIDE, room / across - _GAP))
     lines = [line for text in _caption(extractor) for line in textwrap.wrap(text, int(width * 17))]
-    head, foot = 0.62, 0.2 + 0.165 * len(lines)
-    total = head + len(order) * (_SIDE + _GAP) + foot
-    fig = PrintFigure(figsize=(width, total), facecolor="white")
+    head, foot, cell = 0.62, 0.2 + 0.165 * len(lines), max(side, 0.5) + _GAP
+    total = head + len(order) * cell + foot
+    fig = PrintFigure(figsize=(width, total), facecolor="white", heading=str(extractor.question_),
+                      caption="\n".join([str(extractor.question_), *_caption(extractor)]), alt=_alt(extractor, order))
     fig.text(0.15 / width, 1 - 0.1 / total, str(extractor.question_), fontsize=10, va="top")
-    bars = _LABEL + across * (_SIDE + _GAP) + 0.1
+    bars = _LABEL + across * (side + _GAP) + 0.1
     top = total - head
     for x, words in ((bars, _importance_title(extractor)), (bars + _BAR + 0.12, "leads / right")):
         fig.text(x / width, (top + 0.06) / total, words, fontsize=7, color=QUIET)
     reach = float(np.abs(extractor.importance_).max()) or 1.0
     low = -reach if (extractor.importance_ < 0).any() else 0.0
     for row, k in enumerate(order):
-        y = top - (row + 1) * (_SIDE + _GAP)
-        middle = (y + _SIDE / 2) / total
+        y = top - (row + 1) * cell
+        middle = (y + (cell - _GAP) / 2) / total
         fig.text((_LABEL - 0.08) / width, middle, "\n".join(textwrap.wrap(extractor.names_[k], 17)[:4]), fontsize=8,
                  ha="right", va="center")
         for c, crop in enumerate(extractor.best_crops(k, across)):
-            ax = fig.add_axes(((_LABEL + c * (_SIDE + _GAP)) / width, y / total, _SIDE / width, _SIDE / total))
+            ax = fig.add_axes(((_LABEL + c * (side + _GAP)) / width, middle - side / 2 / total, side / width, side / total))
             ax.imshow(np.zeros((1, 1, 3)) + 0.5 if crop.thumbnail is None else crop.thumbnail, interpolation="nearest")
             plain(ax)
-        ax = fig.add_axes((bars / width, (y + 0.25) / total, _BAR / width, (_SIDE - 0.5) / total))
+        ax = fig.add_axes((bars / width, middle - 0.13 / total, _BAR / width, 0.3 / total))
         _bar(ax, float(extractor.importance_[k]), low, reach)
         right = extractor.reliability_[k]
         said = f"{percent(float(extractor.prevalence_[k]))} of images\n" + \
@@ -54,6 +62,13 @@ def concept_figure(extractor: ConceptExtractor, n_crops: int = 6, concepts: Sequ
         fig.text((bars + _BAR + 0.12) / width, middle, said, fontsize=7.5, va="center", linespacing=1.4)
     fig.text(0.15 / width, (foot - 0.1) / total, "\n".join(lines), fontsize=7, color=QUIET, va="top", linespacing=1.35)
     return fig
+
+
+def _alt(extractor: ConceptExtractor, order: Sequence[int]) -> str:
+    """The rows in words."""
+    rows = [f"{extractor.names_[k]}: importance {signed(float(extractor.importance_[k]))}, leads "
+            f"{percent(float(extractor.prevalence_[k]))} of images." for k in order]
+    return f"Concepts for {extractor.question_} " + " ".join(rows)
 
 
 def _bar(ax: Any, value: float, low: float, high: float) -> None:
@@ -68,8 +83,8 @@ def _bar(ax: Any, value: float, low: float, high: float) -> None:
 
 def _importance_title(extractor: ConceptExtractor) -> str:
     if extractor.importance == "sobol":
-        return "importance (total Sobol)"
-    return f"importance ({extractor.importance})"
+        return "importance\n(total Sobol)"
+    return f"importance\n({extractor.importance})"
 
 
 def _caption(extractor: ConceptExtractor) -> list[str]:

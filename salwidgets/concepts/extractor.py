@@ -268,12 +268,16 @@ class ConceptExtractor:
         """Concepts from the most important (by size, whatever its sign) to the least, int64 `[K]`."""
         return np.argsort(-np.abs(self.importance_), kind="stable")
 
-    def figure(self, n_crops: int = 6, concepts: Sequence[int] | None = None) -> Figure:
-        """A figure for a paper: one row per concept with its crops, importance, prevalence and reliability."""
+    def figure(self, n_crops: int = 6, concepts: Sequence[int] | None = None, width: str | float | None = None) -> Figure:
+        """A figure for a paper: one row per concept with its crops, importance, prevalence and reliability.
+
+        width: of the paper's column (`sw.figures.width_of`), into which at most ``n_crops`` crops go; None: as wide as it
+        takes.
+        """
         from .concept_figures import concept_figure
 
         self._fitted()
-        return concept_figure(self, n_crops, concepts)
+        return concept_figure(self, n_crops, concepts, width)
 
     def save(self, path: str | Path) -> Path:
         """Write arrays.npz and manifest.json into folder ``path``, never pickle; `load` reads them back. The model itself

@@ -29,15 +29,16 @@ def error(rows: np.ndarray, dictionary: object) -> float:
     return float(np.linalg.norm(rows - rebuilt) / np.linalg.norm(rows))
 
 
-def test_nmf_leaves_out_what_scikit_learns_does(rows: np.ndarray) -> None:
+@pytest.mark.parametrize("alpha", [0.0, 0.01])
+def test_nmf_leaves_out_what_scikit_learns_does(rows: np.ndarray, alpha: float) -> None:
     from sklearn.decomposition import NMF
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        theirs = NMF(5, init="nndsvda", random_state=0, max_iter=200, alpha_W=0.01)
+        theirs = NMF(5, init="nndsvda", random_state=0, max_iter=200, alpha_W=alpha)
         u = theirs.fit_transform(rows)
     want = np.linalg.norm(rows - u @ theirs.components_) / np.linalg.norm(rows)
-    assert error(rows, make_dictionary("nmf", 5).fit(rows)) == pytest.approx(want, rel=0.01)
+    assert error(rows, make_dictionary("nmf", 5, alpha=alpha).fit(rows)) == pytest.approx(want, rel=0.01)
 
 
 @pytest.mark.parametrize("alpha", [0.0, 0.01])
