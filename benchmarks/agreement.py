@@ -29,7 +29,7 @@ from salwidgets.explanation import resize
 
 SOURCES = ["benchmarks.peers_captum:maps", "benchmarks.peers_cam:maps", "benchmarks.peers_cam:torchcam_maps",
            "benchmarks.peers_pair:maps", "benchmarks.transcriptions:maps", "benchmarks.agreement_lrp:maps",
-           "benchmarks.agreement_regions:maps"]
+           "benchmarks.agreement_regions:maps", "benchmarks.agreement_regions:regional_maps"]
 """module:function. The function takes (model, input `[1, C, H, W]`, class) and yields (method, peer, our parameters, map
 `[H, W]` or `[h, w]`). The module may have REMARKS: {(method, peer): what is said where the two do not agree to 0.999}.
 A function may leave out what is slow by the size of the input, and methods that are not registered are passed over."""

@@ -23,8 +23,8 @@ Found = Iterator[tuple[str, str, dict[str, Any], np.ndarray]]
 
 
 def maps(model: sw.Model, x: Tensor, cls: int) -> Found:
-    """All rows of this file; those whose peer is not installed are left out."""
-    for peer, source in (("saliency", pair_maps), ("captum", shap_maps), ("torch", regional_maps)):
+    """Rows of XRAI and KernelSHAP; those whose peer is not installed are left out."""
+    for peer, source in (("saliency", pair_maps), ("captum", shap_maps)):
         if find_spec(peer) is not None:
             yield from source(model, x, cls)
 
