@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .clusters import ExplanationClusters
 
 _WIDTH, _SIDE, _GAP, _TOP = 9.6, 1.25, 0.2, 3.4  # inches
+_HEADING = "Clusters of explanations"
 _COLUMNS = ("exemplar", "speaks for", "speaks against", "map of the exemplar")
 
 
@@ -26,13 +27,14 @@ def cluster_figure(clusters: ExplanationClusters) -> Figure:
     found = clusters.clusters_
     rows = len(found)
     height = _TOP + rows * (_SIDE + _GAP) + 0.95
-    fig = PrintFigure(figsize=(_WIDTH, height), facecolor="white")
+    said = " ".join([*(c.sentence for c in found), *clusters.notices_])
+    fig = PrintFigure(figsize=(_WIDTH, height), facecolor="white", heading=clusters.stack_.question or _HEADING,
+                      caption=said, alt=f"{len(clusters.labels_)} explanations as points in {rows} clusters. {said}")
 
     def axes(left: float, top: float, width: float, tall: float) -> Axes:
         return fig.add_axes((left / _WIDTH, 1 - (top + tall) / height, width / _WIDTH, tall / height))
 
-    heading = clusters.stack_.question or "Clusters of explanations"
-    fig.text(0.15 / _WIDTH, 1 - 0.12 / height, heading, fontsize=11, va="top")
+    fig.text(0.15 / _WIDTH, 1 - 0.12 / height, fig.heading, fontsize=11, va="top")
     names = [f"cluster {c.index + 1}: {c.size}" for c in found]
     scatter(axes(0.45, 0.5, 5.3, _TOP - 0.95), clusters.embedding_, clusters.labels_, names, clusters.stack_.correct)
     shares = [f"{100 * v:.0f} %" for v in clusters.explained_[:2]]

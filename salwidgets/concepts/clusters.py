@@ -130,7 +130,8 @@ class ExplanationClusters:
         given, ids = self.stack_, [k for k in np.unique(found.labels) if k >= 0]
         means = [np.nanmean(p) if np.isfinite(p).any() else -1.0
                  for p in (given.probabilities[found.labels == k] for k in ids)]
-        order = sorted(range(len(ids)), key=lambda j: (-means[j], -int((found.labels == ids[j]).sum()), j))
+        own = [np.flatnonzero(found.labels == k) for k in ids]
+        order = sorted(range(len(ids)), key=lambda j: (-means[j], -len(own[j]), int(own[j][0])))
         self.labels_ = np.full(len(given), -1, np.int64)
         for place, j in enumerate(order):
             self.labels_[found.labels == ids[j]] = place

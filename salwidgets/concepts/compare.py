@@ -33,6 +33,12 @@ def compare_concepts(a: Any, b: Any, images: Any = None, labels: Sequence[Any] |
     images: what both look at; by default those that they were fitted on, which must be the same. labels: true classes.
     names: of the two models, for sentences. least: correlation below which concepts are no counterparts.
     Raises `InputError`: not fitted, other questions, other images.
+
+    >>> world = sw.worlds.shortcut(n=24)
+    >>> old, new = (sw.concepts.ConceptExtractor(world.model(name), n_concepts=4).fit(world.images, "shellback")
+    ...             for name in ("shortcut", "mended"))
+    >>> compare_concepts(old, new).similarity.shape
+    (4, 4)
     """
     _fitted(a, b)
     _ask_the_same(str(a.question_), str(b.question_))

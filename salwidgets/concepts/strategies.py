@@ -66,6 +66,11 @@ class StrategyGraph:
     matters); importance_ `[N, K]`; share_ `[K]`: mean share of the answer; prevalence_, reliability_ `[K]` (NaN where a
     concept leads no image); strategies_: a `Strategy` for each concept that leads an image, the largest first; edges_
     int64 `[E, 2]`; correct_ bool, probabilities_, predicted_ `[N]`; names_; thumbnails_ uint8 `[N, 64, 64, 3]` or None.
+
+    >>> world = sw.worlds.shortcut(n=24)
+    >>> extractor = sw.concepts.ConceptExtractor(world.model(), n_concepts=4).fit(world.images, "shellback", world.labels)
+    >>> StrategyGraph(extractor).fit().embedding_.shape
+    (24, 2)
     """
 
     def __init__(self, extractor: Any, n_neighbors: int = 0, embedding: str = "auto", min_images: int = 10,

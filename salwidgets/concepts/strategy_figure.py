@@ -25,7 +25,9 @@ def strategy_figure(graph: StrategyGraph, n_images: int) -> Figure:
     shown = graph.coloured_
     across = max(1, min(int(n_images), int((_WIDTH - _TEXT - 0.3) / (_SIDE + _GAP))))
     height = _TOP + max(1, len(shown)) * (_SIDE + 0.2) + 0.55
-    fig = PrintFigure(figsize=(_WIDTH, height), facecolor="white")
+    words = " ".join(said[s.concept] for s in shown)
+    fig = PrintFigure(figsize=(_WIDTH, height), facecolor="white", heading=graph.question_, caption=words,
+                      alt=f"{len(graph.leading_)} images as points, coloured by the concept that leads each. {words}")
     fig.text(0.15 / _WIDTH, 1 - 0.12 / height, graph.question_, fontsize=11, va="top")
     groups = np.full(len(graph.leading_), -1)
     for j, s in enumerate(shown):

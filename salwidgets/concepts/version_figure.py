@@ -54,8 +54,10 @@ def version_figure(found: VersionComparison, draw: Draw | None, scales: list[Sca
     pairs = [p for p in found.pairs if p.weight > 0][:_MOST]
     row = _SIDE + 0.22
     height = _TOP + max(1, len(pairs)) * row + (0.75 if scales else 0.35)
-    fig = PrintFigure(figsize=(_WIDTH, height), facecolor="white")
-    fig.text(0.15 / _WIDTH, 1 - 0.12 / height, found.question or f"Two versions: {found.kind}", fontsize=11, va="top")
+    words = " ".join([*found._accuracies(), *(p.sentence for p in pairs), *found.notices])
+    fig = PrintFigure(figsize=(_WIDTH, height), facecolor="white", heading=found.question or f"Two versions: {found.kind}",
+                      caption=words, alt=f"{found.kind.capitalize()} of {found.names[0]} beside {found.names[1]}. {words}")
+    fig.text(0.15 / _WIDTH, 1 - 0.12 / height, fig.heading, fontsize=11, va="top")
     fig.text(0.15 / _WIDTH, 1 - 0.4 / height, " ".join(found._accuracies()), fontsize=8, va="top")
     wide = 2 * (_SIDE + _GAP)
     lefts = (0.15, 0.15 + wide + _BAR + 0.35)

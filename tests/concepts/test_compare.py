@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import doctest
+import importlib
 from itertools import permutations
 from types import SimpleNamespace
 
@@ -232,3 +234,10 @@ def test_one_image_and_one_cluster():
     assert len(one.pairs) == 1 and one.pairs[0].overlap == 1 and one.figure() is not None
     single = compare_concepts(made(np.eye(4).reshape(1, 1, 4, 4)), made(np.eye(4).reshape(1, 1, 4, 4)))
     assert single.pairs[0].similarity == pytest.approx(1)
+
+
+@pytest.mark.parametrize("module", ["rates", "clusters", "cluster_words", "strategies", "compare"])
+def test_the_examples_in_docstrings_are_true(module):
+    found = importlib.import_module(f"salwidgets.concepts.{module}")
+    failed, tried = doctest.testmod(found, extraglobs={"np": np, "sw": sw})
+    assert tried and not failed

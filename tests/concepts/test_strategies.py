@@ -252,3 +252,17 @@ def test_bad_input_is_named(extractor, graph, world):
     nan[1, 0, 0, 0] = float("nan")
     with pytest.raises(InputError, match="NaN"):
         graph.check(nan, world.labels[:3])
+
+
+def test_a_contrast_has_strategies_for_both_sides():
+    world = sw.worlds.creatures(n=48)
+    rather = sw.why("flutterling").rather_than("galewing")
+    e = ConceptExtractor(world.model("cnn"), n_concepts=8, importance="gradient-x-input", progress=False)
+    g = StrategyGraph(e.fit(world.images, rather, world.labels), embedding="pca", min_images=3).fit()
+    assert (g.share_ < 0).any() and (g.share_ > 0).any()  # some concepts speak for the foil
+    found = e.image_importance_
+    assert np.allclose(g.share_, (found / np.abs(found).sum(1, keepdims=True)).mean(0), atol=1e-5)
+    top = [world.taxonomy.parent(world.labels[i]) for i in np.argsort(-g.importance_.sum(1))[:8]]
+    assert top == ["flutterling"] * 8
+    fig = g.figure()
+    assert fig.heading == str(rather) and all(s.sentence in fig.alt for s in g.coloured_)
