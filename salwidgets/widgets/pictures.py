@@ -36,26 +36,29 @@ def keys_of(given: Any, image: Any = None) -> str:
 
 
 def picture_of(given: Any) -> NDArray[np.uint8] | None:
-    """uint8 `[H, W, 3]` of an explanation, a PIL image or an array, as views draw it; None where there is none."""
+    """uint8 `[H, W, 3]` of an explanation, or of what `explanation.as_picture` takes; None where there is no picture."""
+    from ..explanation import as_picture
+
     if hasattr(given, "image") and hasattr(given, "values"):
         given = np.full((*given.size, 3), 128, np.uint8) if given.image is None else given.image
-    if hasattr(given, "convert"):
-        given = given.convert("RGB")
-    array = np.asarray(given)
-    return array if array.ndim == 3 and array.shape[2] == 3 and array.dtype == np.uint8 else None
+    try:
+        return as_picture(given)
+    except (InputError, TypeError, ValueError):
+        return None
 
 
 def small(pictures: Any) -> list[NDArray[np.uint8]]:
     """Pictures of any sizes, each made to fit the side that so many may have. Proportions stay, nothing grows.
 
-    Raises `InputError` for what is no uint8 picture `[h, w, 3]`.
+    Raises `InputError` for what is no picture.
     """
     found = [picture_of(p) for p in pictures]
-    bad = next((i for i, p in enumerate(found) if p is None or not p.size), None)
+    bad = next((i for i, p in enumerate(found) if p is None), None)
     if bad is not None:
         given = pictures[bad]
         kind = getattr(given, "dtype", type(given).__name__)
-        raise InputError(f"picture {bad} must be uint8 [h, w, 3] (or a PIL image), got {kind} {list(np.shape(given))}.")
+        raise InputError(f"picture {bad} must be uint8 [h, w, 3], a float image in [0, 1], or a PIL image; got {kind} "
+                         f"{list(np.shape(given))}.")
     side = min(_LARGEST, max(8, 8 * int(math.sqrt(_ALL / max(1, len(found))) / 8)))
     return [_fit(p, side) for p in found if p is not None]
 
