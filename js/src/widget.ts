@@ -10,8 +10,9 @@ import { mount as heatmap } from "./views/heatmap";
 import { mount as layers } from "./views/layers";
 import { mount as narrative } from "./views/narrative";
 import { mount as randomisation } from "./views/randomisation";
+import { mount as scorecard } from "./views/scorecard";
 
-const VIEWS: Readonly<Record<string, Mount>> = { classtree, clusters, comparison, concepts, contrast, heatmap, layers, narrative, randomisation };
+const VIEWS: Readonly<Record<string, Mount>> = { classtree, clusters, comparison, concepts, contrast, heatmap, layers, narrative, randomisation, scorecard };
 
 interface RenderProps {
   model: Model;

@@ -167,6 +167,15 @@ describe("the view", () => {
     expect(model.get("row")).toBe(1);
   });
 
+  it("takes what Python sets, and never an older value of the rest", async () => {
+    const { el, model } = await mounted();
+    el.querySelector(".salw-scorecard")?.dispatchEvent(new KeyboardEvent("keydown", { key: ".", bubbles: true }));
+    model.set("row", 1);
+    await frame(350);
+    expect([model.get("row"), model.get("at")]).toEqual([1, 2]);
+    expect(el.querySelector(".salw-score-picked")?.textContent).toContain("b");
+  });
+
   it("says what it cannot draw", async () => {
     const road = await mounted({ stills: { black: [null, null] } });
     expect(road.el.querySelector<HTMLElement>(".salw-played")?.hidden).toBe(true);

@@ -18,6 +18,7 @@ from .link import Link, link
 from .narrative import Narrative
 from .notebook_page import save_notebook
 from .randomisation import Randomisation
+from .scorecard import Scorecard
 
 __all__ = ["ClassTree", "ClusterView", "Comparison", "ConceptView", "Contrast", "Heatmap", "Layers", "Link",
-           "Narrative", "Randomisation", "View", "link", "save_notebook", "save_page"]
+           "Narrative", "Randomisation", "Scorecard", "View", "link", "save_notebook", "save_page"]

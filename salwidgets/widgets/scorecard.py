@@ -159,8 +159,19 @@ class Scorecard(View):
         plays = self.table.column(self.metric).info.plays
         return perturbed(self.explanations[self.row], image, still, plays, float(curves[0][self.at]))
 
-    def figure(self) -> Figure:
-        """The curves with the play head and the picture there; for a metric without curves, the means of all metrics."""
-        from .score_figure import curves_figure
+    @property
+    def alt(self) -> str:
+        row, column = self.table.rows[self.row], self.table.column(self.metric)
+        means = [f"{g['method']} {c['mean']:.3g}" for g, c in zip(self.groups, next(
+            c["cells"] for c in self.columns if c["label"] == self.metric), strict=True) if c is not None]
+        return (f"{self.heading}. {self.metric} ({column.info.better} is better), means: {', '.join(means)}. Chosen: "
+                f"{row.method}, input {row.input + 1}, {row.question}")
 
-        return self.table.plot() if self.table.column(self.metric).curves is None else curves_figure(self)
+    def figure(self, *, width: str | float | None = None) -> Figure:
+        """The curves with the play head and the picture there; for a metric without curves, its means with intervals.
+
+        width: of a column, by name or in inches (`salwidgets.figures.width_of`). `ScoreTable.plot` draws all metrics.
+        """
+        from .score_figure import score_figure
+
+        return score_figure(self, width)

@@ -13,6 +13,8 @@ from typing import Any
 import concept_fakes
 import fakes
 import numpy as np
+import score_fakes
+import torch
 
 import salwidgets as sw
 from salwidgets.evidence import Basis
@@ -25,10 +27,12 @@ from salwidgets.widgets import (
     Comparison,
     ConceptView,
     Contrast,
+    Eraser,
     Heatmap,
     Layers,
     Narrative,
     Randomisation,
+    Scorecard,
     View,
 )
 
@@ -87,16 +91,34 @@ def clustered(name: str) -> ClusterView:
     return view
 
 
+def erased(name: str, values: np.ndarray | None = None) -> Eraser:
+    """Painted and asked; the classes and the model carry the name."""
+    net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 60 * 100, 3))
+    net[1].weight.data = torch.randn(net[1].weight.shape, generator=torch.Generator().manual_seed(0)) * 0.02
+    net[1].bias.data.zero_()
+    tree = Taxonomy.from_nested({f"group {name}": [name, "wolf"], "rest": [f"{name} 2"]})
+    model = sw.Model(net, classes=[name, "wolf", f"{name} 2"], taxonomy=tree)
+    x = torch.from_numpy(fakes.picture().transpose(2, 0, 1) / np.float32(255))
+    e = sw.explain(model, x, why(name), method="integrated-gradients")
+    if values is not None:
+        e.values = values
+    view = Eraser(e, model)
+    view.erase((10, 20, 40, 60))
+    return view
+
+
 VIEWS: dict[str, Callable[[str], View]] = {
     "Heatmap": lambda name: Heatmap(explained(name)),
     "Contrast": lambda name: Contrast(basis_of(name), name, "wolf"),
     "Comparison": lambda name: Comparison([explained(name), explained(f"{name} 2")], scores={name: np.arange(2.0)}),
     "Comparison of evidence": lambda name: Comparison([basis_of(name)], target=name, foil="wolf"),
     "ClassTree": lambda name: ClassTree(basis_of(name)),
+    "Eraser": erased,
     "Layers": lambda name: Layers([explained(name), explained(name, 3, 5, layer="b")], labels=[name, "b"]),
     "Randomisation": lambda name: Randomisation(randomised(name)),
     "ClusterView": clustered,
     "ConceptView": lambda name: ConceptView(concept_fakes.Fitted(name=name)),
+    "Scorecard": lambda name: Scorecard(score_fakes.table(name), at=4),
     "Narrative": lambda name: Narrative(sw.verbalize(explained(name), length="report")),
 }
 
@@ -104,6 +126,7 @@ MAPPED: dict[str, Callable[[np.ndarray], View]] = {
     "Heatmap": lambda m: Heatmap(mapped(m)),
     "Contrast": lambda m: Contrast(basis_of("husky", np.stack([m, m * 0.5, np.zeros_like(m), -m])[None]), "husky", "wolf"),
     "Comparison": lambda m: Comparison([mapped(m), mapped(m * 0.5, "lrp")]),
+    "Eraser": lambda m: erased("husky", m),
     "Layers": lambda m: Layers([mapped(m), mapped(m * 0.5)], labels=["a", "b"]),
     "Randomisation": lambda m: Randomisation(randomised("fc", m)),
 }

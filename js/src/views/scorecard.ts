@@ -133,10 +133,10 @@ class Choice {
     }, SETTLED);
   }
 
-  follow(): void {
-    this.row = this.model.get("row") as number;
-    this.metric = this.model.get("metric") as string;
-    this.at = this.model.get("at") as number;
+  /** Python set one of them. The others may be newer here than there. */
+  take(name: "row" | "metric" | "at"): void {
+    if (this[name] === this.model.get(name)) return;
+    Object.assign(this, { [name]: this.model.get(name) });
     this.changed();
   }
 }
@@ -362,8 +362,8 @@ export const mount: Mount = async (el, model, host, signal) => {
     }
     live.say(said());
   }, signal);
-  const python = () => choice.follow();
-  follow(model, { row: python, metric: python, at: python, sort: drawAll, descending: drawAll, own_scale: drawAll }, signal);
+  const taken = (name: "row" | "metric" | "at") => () => choice.take(name);
+  follow(model, { row: taken("row"), metric: taken("metric"), at: taken("at"), sort: drawAll, descending: drawAll, own_scale: drawAll }, signal);
   watch(shared, { scale: drawMap, threshold: drawMap, cursor: drawTouch, selection: drawTouch, highlight: drawTouch, view: drawTouch, picked: drawPicked }, signal);
   drawNow();
 };
