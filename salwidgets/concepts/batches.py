@@ -26,7 +26,7 @@ class Batches:
         self.offset = 0
         self.total: int | None = None
         self.whole: Tensor | None = None
-        self._data = images
+        images = self._data = iter(images) if _is_batches(images) else images
         self._kept: list[tuple[Tensor, Any]] | None = []
         self._complete = False
         self._running: Iterator[tuple[Tensor, Any]] | None = None
@@ -126,6 +126,14 @@ def _is_input(images: Any) -> bool:
     if isinstance(images, (str, Path)) or hasattr(images, "convert"):
         return True
     return isinstance(images, (list, tuple)) and bool(images) and isinstance(images[0], (Tensor, np.ndarray))
+
+
+def _is_batches(images: Any) -> bool:
+    """Whether this is a list of whole batches `[n, C, H, W]`, with or without labels."""
+    if not isinstance(images, (list, tuple)) or not images:
+        return False
+    first = images[0][0] if _is_pair(images[0]) else images[0]
+    return isinstance(first, Tensor) and first.ndim == 4
 
 
 def _is_pair(item: Any) -> bool:

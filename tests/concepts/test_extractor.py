@@ -123,8 +123,9 @@ def test_lists_data_sets_loaders_and_generators_give_what_a_tensor_gives(world: 
     for images in (list(world.images), data, torch.utils.data.DataLoader(tensors, batch_size=20),
                    torch.utils.data.DataLoader(tensors, batch_size=7),
                    ({"pixel_values": world.images[i:i + 20], "labels": indices[i:i + 20]} for i in (0, 20, 40)),
-                   iter([(world.images, indices)])):
-        labels = world.labels if isinstance(images, list) else None
+                   iter([(world.images, indices)]), [(world.images[:20], indices[:20]), (world.images[20:], indices[20:])],
+                   [world.images[:20], world.images[20:]]):
+        labels = world.labels if isinstance(images, list) and isinstance(images[0], torch.Tensor) else None
         found = make(model, batch_size=20).fit(images, "sailfin", labels=labels)
         np.testing.assert_allclose(found.importance_, want.importance_, atol=2e-3)
         np.testing.assert_array_equal(found.labels_, want.labels_)
