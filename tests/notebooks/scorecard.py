@@ -33,8 +33,12 @@ def means(table):
 * Every image is scored once, whatever asks for it: `passes` counts them."""),
     ("py", """table = sw.metrics.scorecard(model, answers, world=world, progress=False)
 table"""),
-    ("md", """Look at *saliency* beside *grad-cam*: better in deletion, by far worse in insertion. Anyone who reports one of the two can
-make it win or lose. The rank correlation between the metrics says the same in one number:"""),
+    ("md", """Look at *saliency* beside *grad-cam*: better in deletion, by far worse in insertion. Anyone who reports one of
+the two can make it win or lose. In the view below, pick a method, choose a curve and drag the play head: the picture beside
+it is what the network saw at that point. A click on a metric sorts; the matrix at the bottom is the rank correlation between
+the metrics. Keys: `,` `.` move the head, `p` plays, `n` `b` walk through the pictures. No kernel is needed."""),
+    ("py", """view = sw.Scorecard(table, metric="deletion", row=2)
+view"""),
     ("py", """table.agreement().loc["deletion", ["insertion", "aopc", "pgs", "truth_share"]].round(2)"""),
     ("md", """## 2. Deletion with a black fill is won by noise
 
@@ -63,8 +67,8 @@ ax.legend()
 figure"""),
     ("md", """## 3. A pointing game that nobody loses
 
-A hit counts within 15 pixels of the target: sensible for photographs, a quarter of *these* pictures. Every method gets 1, and the
-column says nothing. Ask for 4 pixels, and for a contrast, where only the parts that differ count."""),
+A hit counts within 15 pixels of the target: sensible for photographs, a quarter of *these* pictures. Every method gets 1,
+and the column says nothing. Ask for 4 pixels, and for a contrast, where only the parts that differ count."""),
     ("py", """def siblings(name):
     return [s for s in world.taxonomy.members(world.taxonomy.parent(name)) if s != name]
 
@@ -76,25 +80,25 @@ print("class, 15 pixels:   ", means(sw.metrics.scorecard(model, answers, ["point
 print("contrast, 4 pixels: ", means(sw.metrics.scorecard(model, rather, strict, world=world)).T, sep="\\n")"""),
     ("md", """## 4. A map that never heard the question
 
-*eigen-cam* is class-blind: it shows the creature, whatever is asked. Metrics that look at the object cannot notice. Those that
-compare questions can: its maps for the likeliest and the least likely class are the same (class sensitivity 1)."""),
+*eigen-cam* is class-blind: it shows the creature, whatever is asked. Metrics that look at the object cannot notice. Those
+that compare questions can: its maps for the likeliest and the least likely class are the same (class sensitivity 1)."""),
     ("py", """blind = sw.metrics.scorecard(model, rather, ["mass_in_mask", "class_sensitivity"], progress=False,
                               masks=[np.any(list(world.parts(r.input).values()), 0) for r in table.rows])
 means(blind)"""),
-    ("md", """*mass_in_mask* was given the outline of the whole creature here, and the blind map beats *grad-cam*. That a map lies on the
-object says nothing about *why this class*."""),
+    ("md", """*mass_in_mask* was given the outline of the whole creature here, and the blind map beats *grad-cam*. That a map
+lies on the object says nothing about *why this class*."""),
     ("md", """## 5. Does the map depend on what was learnt?
 
 A metric of faithfulness asks the network; this one takes the network apart. All weights become random, layer by layer. A
-map that stays as it was (guided-backprop: near 1) draws edges of the picture, not reasons of the network. It looks best to the
-eye, and to *sparseness*."""),
+map that stays as it was (guided-backprop: near 1) draws edges of the picture, not reasons of the network. It looks best to
+the eye, and to *sparseness*."""),
     ("py", """few = sw.explain(model, world.images[:3], questions[:3], method=METHODS, paired=True, progress=False)
 sane = sw.metrics.scorecard(model, few, [("cascading_randomisation", {"layers": 4}), "sparseness"], progress=False)
 means(sane)"""),
     ("md", """## 6. Sparseness and stability are won by maps of nothing
 
-One pixel is the sparsest map there is, and a map that ignores the picture is perfectly stable. Such metrics are facts about a map, to
-be read beside others, never alone. A constant map ranks nothing: it gets figures and a flag."""),
+One pixel is the sparsest map there is, and a map that ignores the picture is perfectly stable. Such metrics are facts
+about a map, to be read beside others, never alone. A constant map ranks nothing: it gets figures and a flag."""),
     ("py", """one_pixel, flat = np.zeros((64, 64)), np.ones((64, 64))
 one_pixel[0, 0] = 1
 silly = [sw.from_array(v, world.images[0], questions[0], method=name)
@@ -103,20 +107,21 @@ sw.metrics.scorecard(model, silly, ["sparseness", "deletion", "truth_share"], wo
     ("md", """## 7. Another truth: the model's own
 
 *truth_share* asks whether a map finds what the world's rule says. *effect_correlation* draws each creature again without
-each part and asks whether the map finds what *this model* uses. A model with another rule has another truth, and a good map of
-a bad model scores badly in the first and well in the second."""),
-    ("py", """means(sw.metrics.scorecard(model, rather, ["truth_share", "effect_correlation"], world=world, progress=False))"""),
+each part and asks whether the map finds what *this model* uses. A model with another rule has another truth, and a good map
+of a bad model scores badly in the first and well in the second."""),
+    ("py", """two_truths = ["truth_share", "effect_correlation"]
+means(sw.metrics.scorecard(model, rather, two_truths, world=world, progress=False))"""),
     ("md", """## 8. People, and maps from elsewhere
 
-A map of a fixation model, of captum or of a colleague is scored the same way: `sw.from_array`. Metrics of human agreement need
-no network."""),
+A map of a fixation model, of captum or of a colleague is scored the same way: `sw.from_array`. Metrics of human agreement
+need no network."""),
     ("py", """gaze = rng.normal(32, 9, (40, 2)).clip(0, 63)
 centre = np.exp(-((np.mgrid[:64, :64] - 32) ** 2).sum(0) / 300)
 theirs = [sw.from_array(values, world.images[0], method=name)
           for name, values in {"a blob in the middle": centre, "noise": rng.random((64, 64))}.items()]
 print(means(sw.metrics.scorecard(None, theirs, ["auc_judd", "nss"], fixations=[gaze, gaze])))"""),
-    ("md", """The blob wins: people look at the middle of pictures, whatever is there. That is what `shuffled_auc` corrects, with the
-fixations on other pictures.
+    ("md", """The blob wins: people look at the middle of pictures, whatever is there. That is what `shuffled_auc` corrects,
+with the fixations on other pictures.
 
 ## 9. Keep it
 
@@ -126,6 +131,7 @@ Every figure as a data frame, the summary for a paper, and a figure."""),
 out = Path("out") / "scorecard"
 out.mkdir(parents=True, exist_ok=True)
 table.save(out / "table")
+view.save_html(out / "scorecard.html")
 (out / "table.tex").write_text(table.to_latex(), encoding="utf-8")
 table.plot().savefig(out / "scorecard.pdf")
 print(sw.metrics.load(out / "table"))

@@ -27,6 +27,9 @@ def test_it_runs_and_each_lesson_holds(tmp_path, monkeypatch):
     nb.cells.append(nbformat.v4.new_code_cell(LESSONS))
     nbclient.NotebookClient(nb, timeout=300, kernel_name="python3").execute()
     assert (tmp_path / "out" / "scorecard" / "scorecard.pdf").exists()
+    mimes = [m for c in nb.cells if c.cell_type == "code" for o in c.outputs for m in o.get("data", {})]
+    assert mimes.count("application/vnd.jupyter.widget-view+json") == 1
+    assert (tmp_path / "out" / "scorecard" / "scorecard.html").stat().st_size > 100_000
     assert (tmp_path / "out" / "scorecard" / "table" / "scores.json").exists()
 
 
