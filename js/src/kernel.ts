@@ -4,9 +4,12 @@ import type { Model } from "./types";
 
 export interface Reply {
   id: string;
-  /** "writing", "done", "failed" or "stopped" */
+  /** "writing" or "working", "done", "failed" or "stopped" */
   state: string;
   text: string;
+  /** how much of the work is done, 0..1, and the seconds that are left, where that is known */
+  share?: number;
+  left?: number | null;
 }
 
 export interface Kernel {

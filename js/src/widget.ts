@@ -6,13 +6,14 @@ import { mount as classtree } from "./views/classtree";
 import { mount as clusters } from "./views/clusters";
 import { mount as concepts } from "./views/concepts";
 import { mount as contrast } from "./views/contrast";
+import { mount as eraser } from "./views/eraser";
 import { mount as heatmap } from "./views/heatmap";
 import { mount as layers } from "./views/layers";
 import { mount as narrative } from "./views/narrative";
 import { mount as randomisation } from "./views/randomisation";
 import { mount as scorecard } from "./views/scorecard";
 
-const VIEWS: Readonly<Record<string, Mount>> = { classtree, clusters, comparison, concepts, contrast, heatmap, layers, narrative, randomisation, scorecard };
+const VIEWS: Readonly<Record<string, Mount>> = { classtree, clusters, comparison, concepts, contrast, eraser, heatmap, layers, narrative, randomisation, scorecard };
 
 interface RenderProps {
   model: Model;

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -88,6 +89,7 @@ class Model:
         self._named = classes is not None
         self._layers: dict[Any, FeatureLayer] = {}
         self._depth = 0
+        self._turn = threading.RLock()
 
     # -- facts -----------------------------------------------------------------------------------------------
 
@@ -214,20 +216,22 @@ class Model:
 
     @contextlib.contextmanager
     def session(self) -> Iterator[Model]:
-        """Borrow the module: evaluation mode, no parameter gradients, everything put back afterwards."""
-        if self._depth:
-            self._depth += 1
-            try:
-                yield self
-            finally:
-                self._depth -= 1
-            return
-        with session(self.net, self.device, self._compiled):
-            self._depth = 1
-            try:
-                yield self
-            finally:
-                self._depth = 0
+        """Borrow the module: evaluation mode, no parameter gradients, everything put back afterwards. Threads take turns:
+        what a widget asks in the background waits for a cell that asks the same model, and the other way round."""
+        with self._turn:
+            if self._depth:
+                self._depth += 1
+                try:
+                    yield self
+                finally:
+                    self._depth -= 1
+                return
+            with session(self.net, self.device, self._compiled):
+                self._depth = 1
+                try:
+                    yield self
+                finally:
+                    self._depth = 0
 
     def captured(self, layers: Sequence[str], cut: bool = True) -> contextlib.AbstractContextManager[dict[str, Capture]]:
         """Hook layers by name for one block; see `session.captured`."""

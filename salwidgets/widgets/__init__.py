@@ -11,6 +11,7 @@ from .cluster_view import ClusterView
 from .comparison import Comparison
 from .concept_view import ConceptView
 from .contrast import Contrast
+from .eraser import Eraser
 from .export import save_page
 from .heatmap import Heatmap
 from .layers import Layers
@@ -20,5 +21,5 @@ from .notebook_page import save_notebook
 from .randomisation import Randomisation
 from .scorecard import Scorecard
 
-__all__ = ["ClassTree", "ClusterView", "Comparison", "ConceptView", "Contrast", "Heatmap", "Layers", "Link",
+__all__ = ["ClassTree", "ClusterView", "Comparison", "ConceptView", "Contrast", "Eraser", "Heatmap", "Layers", "Link",
            "Narrative", "Randomisation", "Scorecard", "View", "link", "save_notebook", "save_page"]

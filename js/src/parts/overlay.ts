@@ -5,12 +5,22 @@ import { cellAt, type Cell } from "../geometry";
 import { reach } from "../scale";
 import type { Box, Cursor, Grid, Highlight, ScaleState, Size } from "../types";
 
+/** A shape in image pixels. */
+export interface Outline {
+  path: string;
+  name?: string;
+  /** where the name stands: the upper left corner */
+  row?: number;
+  col?: number;
+}
+
 export interface Overlay {
   el: SVGSVGElement;
   lines(map: Grid, scale: ScaleState, threshold: number): void;
   cursor(cursor: Cursor | null): void;
   selection(box: Box | null): void;
   highlight(part: Highlight | null): void;
+  outlines(parts: readonly Outline[]): void;
 }
 
 const HATCHED_AT_MOST = 4096; // a grey cell still marks the rest
@@ -46,8 +56,9 @@ export function createOverlay(image: Size, grid: Size): Overlay {
   const veil = svg("path", { class: "salw-veil", "fill-rule": "evenodd", hidden: true });
   const part = twice("path", "part");
   const cell = twice("rect", "cell");
+  const named = svg("g", { class: "salw-outlines" });
   const el = svg("svg", { viewBox: `0 0 ${image.cols} ${image.rows}`, preserveAspectRatio: "none", "aria-hidden": "true" },
-    hatching(hatch, image), missing, ...positive, ...negative, veil, ...part, ...region, ...cell);
+    hatching(hatch, image), missing, ...positive, ...negative, veil, named, ...part, ...region, ...cell);
   const y = image.rows / grid.rows;
   const x = image.cols / grid.cols;
   const boxAt = ({ r, c }: Cell): Box => [r * y, c * x, (r + 1) * y, (c + 1) * x];
@@ -72,6 +83,7 @@ export function createOverlay(image: Size, grid: Size): Overlay {
         rect.classList.toggle("salw-pinned", Boolean(cursor?.pinned));
       });
     },
+    outlines: (parts) => named.replaceChildren(...parts.flatMap((one) => outlined(one, image))),
     selection: (box) => region.forEach((rect) => place(rect, box)),
     highlight(lit) {
       [veil, ...part].forEach((path) => show(path, Boolean(lit)));
@@ -83,6 +95,12 @@ export function createOverlay(image: Size, grid: Size): Overlay {
       });
     },
   };
+}
+
+function outlined({ path, name, row, col }: Outline, image: Size): SVGElement[] {
+  const size = Math.max(image.rows, image.cols) / 26;
+  return [svg("path", { d: path, class: "salw-outline salw-halo" }), svg("path", { d: path, class: "salw-outline salw-line" }),
+    ...(name ? [svg("text", { x: (col ?? 0) + size / 4, y: (row ?? 0) + size * 1.1, "font-size": size, class: "salw-outline-name" }, name)] : [])];
 }
 
 function missingCells(map: Grid, boxAt: (cell: Cell) => Box): string {

@@ -6,7 +6,7 @@ import { boxOf, cellAt, centreOf, type Cell } from "../geometry";
 import { actionFor, type Action } from "../keyboard";
 import { bilinear } from "../resample";
 import type { Box, Cursor, Grid, Highlight, ScaleState, Size } from "../types";
-import { createOverlay } from "./overlay";
+import { createOverlay, type Outline } from "./overlay";
 
 export interface Picture extends Size {
   data: Uint8Array; // RGB
@@ -31,6 +31,10 @@ export interface Stage {
   highlight(part: Highlight | null): void;
   view(box: Box | null): void;
   label(text: string): void;
+  /** another picture of the same size below the map */
+  picture(next: Picture): void;
+  /** parts of the picture that have an outline and perhaps a name */
+  outlines(parts: readonly Outline[]): void;
 }
 
 const SMOOTH_AT_MOST = 512; // pixels per side: more would not be seen at the size of a panel
@@ -125,6 +129,8 @@ export function createStage(picture: Picture, grid: Size, events: StageEvents, s
       above.setAttribute("aria-label", text);
       el.setAttribute("aria-label", `${text} Arrow keys move the cursor.`);
     },
+    picture: (next) => drawPicture(below, next),
+    outlines: (parts) => overlay.outlines(parts),
   };
 }
 
