@@ -128,6 +128,8 @@ describe("what is lit and picked", () => {
 
 // -- the views against a fake model ----------------------------------------------------------------------------------
 
+const drawn = new Map<string, Uint8ClampedArray>();
+
 beforeEach(() => {
   vi.stubGlobal("ImageData", class {
     data: Uint8ClampedArray;
@@ -136,8 +138,11 @@ beforeEach(() => {
     }
   });
   const nothing = () => {};
-  vi.spyOn(HTMLCanvasElement.prototype, "getContext").mockImplementation(() => ({ putImageData: nothing, drawImage: nothing, clearRect: nothing,
-    setTransform: nothing, beginPath: nothing, lineTo: nothing, closePath: nothing, stroke: nothing, arc: nothing }) as never);
+  vi.spyOn(HTMLCanvasElement.prototype, "getContext").mockImplementation(function (this: HTMLCanvasElement) {
+    const put = (image: ImageData) => drawn.set(this.className, image.data);
+    return { putImageData: put, drawImage: nothing, clearRect: nothing,
+    setTransform: nothing, beginPath: nothing, lineTo: nothing, closePath: nothing, stroke: nothing, arc: nothing } as never;
+  });
   vi.spyOn(HTMLElement.prototype, "clientWidth", "get").mockReturnValue(300);
   vi.spyOn(HTMLElement.prototype, "clientHeight", "get").mockReturnValue(200);
   vi.stubGlobal("requestAnimationFrame", (callback: () => void) => setTimeout(callback, 0));
@@ -205,6 +210,20 @@ describe("clusters", () => {
     expect(text(".salw-card p")[0]).toBe(`3 ${HOSTILE}`);
     press("Escape");
     expect(model.state["cluster"]).toBe(-1);
+  });
+  it("a concept that is lit in a linked view shows the images that it leads", async () => {
+    const [model, link] = [fakeModel(clusterState()), fakeLink()];
+    await show(model, link);
+    const full = () => (drawn.get("salw-points") as Uint8ClampedArray).filter((v, i) => i % 4 === 3 && v === 255).length;
+    const [all] = [full()];
+    link.set("highlight", { source: "v", key: "f.1", area: "", edge: "", relation: "concept", parts: {} });
+    await later();
+    const one = full();
+    expect(one > 0 && one < all / 2).toBe(true);
+    link.set("highlight", { source: "v", key: "another.1", area: "", edge: "", relation: "concept", parts: {} });
+    await later();
+    expect(full()).toBe(all);
+    expect(model.saves).toBe(0);
   });
   it("takes what another view picked, and not what is its own", async () => {
     const [model, link] = [fakeModel(clusterState()), fakeLink()];

@@ -165,6 +165,12 @@ class ClusterView(View):
 
     # -- reading ---------------------------------------------------------------------------------------------
 
+    def page_state(self) -> dict[str, Any]:
+        """The state as an exported page keeps it, with the names that the extractor has now."""
+        self.renamed(self._extractor)
+        state: dict[str, Any] = self.get_state()
+        return state
+
     @property
     def sizes(self) -> dict[str, int]:
         """How many images each group holds, by name."""
@@ -202,6 +208,7 @@ class ClusterView(View):
         """
         from .cluster_figure import cluster_figure
 
+        self.renamed(self._extractor)
         return cluster_figure(self._found, self.heading, self._pictures, self.selected, self.cluster, self.hidden,
                               width=width, alt=lambda: self.alt)
 

@@ -169,6 +169,12 @@ class ConceptView(View):
 
     # -- reading ---------------------------------------------------------------------------------------------
 
+    def page_state(self) -> dict[str, Any]:
+        """The state as an exported page keeps it, with the names that the extractor has now."""
+        self.renamed(self.extractor)
+        state: dict[str, Any] = self.get_state()
+        return state
+
     def order(self) -> list[int]:
         """The concepts in the order in which they are shown now; what is not known comes last."""
         if self.sort == "name":
@@ -198,6 +204,7 @@ class ConceptView(View):
         """The rows as they are sorted now, for print."""
         from ..concepts.concept_figures import concept_figure
 
+        self.renamed(self.extractor)
         figure: Any = concept_figure(self.extractor, max([1, *self.counts]), self.order())
         figure.heading, figure._alt = self.heading, lambda: self.alt
         return figure.settle()

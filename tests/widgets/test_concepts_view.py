@@ -109,6 +109,8 @@ def test_names_are_written_back_and_told_to_linked_views() -> None:
         with pytest.raises(InputError, match="name"):
             w.names = bad
     assert "ear" in w.alt
+    e.rename(1, "red patch")
+    assert w.page_state()["names"][1] == "red patch"
 
 
 def test_bad_input_is_told_with_the_mend() -> None:

@@ -265,7 +265,7 @@ def test_figure_page_and_picture(v: Verbalization, tmp_path: Path) -> None:
     bundle = w._repr_mimebundle_()
     assert bundle is not None
     assert {"image/png", "text/plain", "application/vnd.jupyter.widget-view+json"} <= set(bundle[0])
-    assert w.save_html(tmp_path / "n.html").stat().st_size < 200_000
+    assert w.save_html(tmp_path / "n.html").stat().st_size < 250_000
 
 
 def test_a_text_has_words_but_no_map() -> None:
