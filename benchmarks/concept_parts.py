@@ -29,7 +29,8 @@ Made by `make tables` (`python -m benchmarks.concept_parts docs/concepts.md`).
 extractor = sw.concepts.ConceptExtractor(model, n_concepts=8, importance="gradient-x-input")
 extractor.fit(images, sw.why("flutterling").rather_than("galewing"), labels=labels)
 extractor.importance_, extractor.prevalence_, extractor.reliability_   # one figure per concept
-extractor.rename(0, "slippers").figure()                               # the picture below
+extractor.figure()                                                     # the picture below
+extractor.rename(4, "slippers")                                        # a name of your own, used everywhere
 extractor.maps(images[:4])                                             # concept maps: explanations to look at and export
 sw.concepts.quality(extractor, other_images)                           # how good these concepts are
 sw.concepts.choose_n_concepts(extractor, images).reason                # how many to ask for, and why
@@ -49,7 +50,8 @@ The creatures have {n} parts whose masks are known: {telling} that tell classes 
 {test} other images each concept's map is compared with each part's share of every cell (Pearson correlation over all
 cells), and concepts and parts are paired one to one (Hungarian method). A part counts as found from a correlation of
 {found} on. The oracle knows the masks: for each part it takes the direction of the same activations that gives its
-share best in least squares, on the same images, with an offset. It is the most that a linear reading of this layer can show.
+share best in least squares, on the same images, with an offset: about the most that can be read off this layer (concepts
+that cannot be negative read a little better here and there, because they leave out what is below zero).
 
 {table}
 
