@@ -51,10 +51,13 @@ for k in extractor.order_[:6]:
     extractor.rename(int(k), best)"""),
     ("md", """## 3. Concepts on new images
 
-`transform` gives coefficients `[N, K, h, w]`; `maps` gives explanations, which every view can show."""),
+`transform` gives coefficients `[N, K, h, w]`; `maps` gives explanations, which every view can show. Linked to the rows
+above, the pictures answer: point at a concept there, and it lights up here."""),
     ("py", """more = sw.worlds.creatures(n=4, seed=9)
 lit = extractor.maps(more.images, concepts=[int(k) for k in extractor.order_[:3]])
-sw.Comparison(lit)"""),
+grid = sw.Comparison(lit)
+sw.link(view, grid)
+grid"""),
     ("md", """## 4. The concepts of a contrast
 
 Which concepts speak for *flutterling*, and which for *galewing*? Gradient x input has a sign (and is exact here,
@@ -71,7 +74,13 @@ Every image is a point by its concept importances, in the colour of the concept 
     ("py", """graph = sw.concepts.StrategyGraph(extractor, embedding="pca", n_neighbors=2).fit()
 for sentence in graph.sentences_[:3]:
     print(sentence, "\\n")
-sw.ClusterView(graph)"""),
+points = sw.ClusterView(graph)
+sw.link(view, points)
+points"""),
+    ("md", """Draw a line around some points with the pointer (or walk with the arrows and press the space bar): linked views
+show which of their pictures are meant, and Python knows them. Pointing at a concept above shows the images that it leads."""),
+    ("py", """points.selected = [int(i) for i in graph.strategies_[0].members[:12]]
+extractor.images_[points.selected].shape"""),
     ("md", """## 6. How good are they, and how many should there be?
 
 What concepts leave out, how sparse and stable they are, and whether taking them away does to the score what their

@@ -46,7 +46,9 @@ Every image is a point, placed by how much each concept matters in it, in the co
     ("py", """graph = sw.concepts.StrategyGraph(extractor, embedding="pca").fit()
 for sentence in graph.sentences_:
     print(sentence, "\\n")"""),
-    ("py", """sw.ClusterView(graph)"""),
+    ("py", """strategies = sw.ClusterView(graph)
+sw.link(concepts, strategies)
+strategies"""),
     ("py", """graph.figure()"""),
     ("md", """One concept leads the images with a tag. Which one? Here the world tells (`world.marked`); with your own
 data you would see it in the row of images above. Its best crops show shells and hooves *and* the tag: to this network
@@ -111,7 +113,7 @@ out = Path("out") / "shortcut"
 out.mkdir(parents=True, exist_ok=True)
 graph.save(out / "graph")
 clusters.save(out / "clusters")
-sw.widgets.save_page([concepts, sw.ClusterView(graph)], out / "shortcut.html", title="A shortcut")
+sw.widgets.save_page([concepts, strategies], out / "shortcut.html", title="A shortcut")
 there.figure().savefig(out / "elsewhere.pdf")
 print(sw.concepts.StrategyGraph.load(out / "graph", extractor))"""),
 ]
