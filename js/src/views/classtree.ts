@@ -1,6 +1,8 @@
 // The class tree: probabilities as an icicle or an indented tree; a click asks about a node, Shift and a click set the foil.
-import { sentence, tell, type Asked } from "../asking";
+import { sentence } from "../asking";
+import { Look } from "../classlook";
 import { readNodes, type ClassNodes } from "../classnodes";
+import { ClassQuestion } from "../classquestion";
 import { h, listen, onFrame, root, say, show, uid } from "../dom";
 import { quoted } from "../format";
 import { icicle, indented, type Spot } from "../icicle";
@@ -8,12 +10,10 @@ import { noticeList } from "../parts/facts";
 import { createFinder } from "../parts/finder";
 import { createLive } from "../parts/readout";
 import { chance, createSpots, inWords, moreInWords } from "../parts/spots";
-import { apart } from "../questions";
 import { connect, type Shared } from "../shared";
 import type { Model, Mount } from "../types";
 
 const NARROWEST = 4; // pixels of a cell
-const PAGE = 30; // rows of an indented tree that one more press shows
 const FOUND = 40;
 const LIKELIEST = 10;
 
@@ -27,119 +27,6 @@ const KEYS: readonly (readonly [string, string])[] = [
   ["/", "search"],
   ["Esc", "no foil"],
 ];
-
-/** What is looked at: no part of the question, and never sent anywhere. */
-class Look {
-  focus: number[];
-  from = 0;
-  active: string;
-  byClasses: boolean;
-  foilNext = false;
-  readonly open = new Set<string>();
-  private extra = new Map<string, number>();
-
-  constructor(private nodes: ClassNodes) {
-    this.focus = [nodes.root];
-    this.active = String(nodes.root);
-    this.byClasses = !nodes.known;
-    this.reveal(this.way(nodes.root, () => true));
-    this.open.add(this.active);
-  }
-
-  /** From a node down to its heaviest class. */
-  private way(node: number, go: () => boolean): number[] {
-    const path = [node];
-    for (let next = this.nodes.children(node, false)[0]; next !== undefined && go(); ) {
-      path.push(next);
-      next = this.nodes.children(next, false)[0];
-    }
-    return path;
-  }
-
-  /** From the root down to a node, along its first parents. */
-  to(node: number): number[] {
-    const path = [node];
-    for (let up = this.nodes.parents(node)[0]; up !== undefined; up = this.nodes.parents(up)[0]) path.unshift(up);
-    return path;
-  }
-
-  /** Open everything above the end of a path, and show its row. */
-  reveal(path: readonly number[]): void {
-    path.slice(0, -1).forEach((node, i) => {
-      const here = path.slice(0, i + 1).join("/");
-      const place = this.nodes.children(node, false).indexOf(path[i + 1] as number);
-      this.open.add(here);
-      while (this.shown(here) <= place) this.more(here, place + 1);
-    });
-  }
-
-  shown(path: string): number {
-    return PAGE + (this.extra.get(path) ?? 0);
-  }
-
-  more(path: string, atLeast = 0): void {
-    this.extra.set(path, Math.max((this.extra.get(path) ?? 0) + PAGE, atLeast - PAGE));
-  }
-
-  zoom(path: readonly number[], from = 0): void {
-    this.focus = [...path];
-    this.from = from;
-  }
-}
-
-/** The question, in the link that views share. */
-class Question {
-  constructor(private shared: Shared, private nodes: ClassNodes, private source: string, private message: (text: string) => void) {}
-
-  get asked(): Asked {
-    return this.shared.get<Asked | null>("question") ?? { target: this.nodes.name(this.nodes.root), foil: "", source: "" };
-  }
-
-  get target(): number {
-    return this.nodes.find(this.asked.target);
-  }
-
-  get foil(): number {
-    return this.nodes.find(this.asked.foil);
-  }
-
-  ask(node: number, foil: boolean): void {
-    const { target, foil: now } = this.asked;
-    const name = this.nodes.name(node);
-    this.message("");
-    if (foil) this.rather(node, name, target, now);
-    else this.set(name, name === now || this.note(node, this.foil) === null ? "" : now);
-  }
-
-  private rather(node: number, name: string, target: string, foil: string): void {
-    if (name === foil) return this.set(target, "");
-    if (name === target) return this.message(`${quoted(name)} is the target: choose another foil.`);
-    if (this.note(this.target, node) === null) {
-      return this.message(`${quoted(name)} and ${quoted(target)} are the same classes: choose another foil.`);
-    }
-    this.set(target, name);
-  }
-
-  drop(): void {
-    this.message("");
-    this.set(this.asked.target, "");
-  }
-
-  private set(target: string, foil: string): void {
-    tell(this.shared, { target, foil, source: this.source }, true);
-  }
-
-  /** One sentence if the sides share classes, "" if not, null if they are the same. */
-  note(target: number, foil: number): string | null {
-    if (target < 0 || foil < 0) return "";
-    const side = (node: number) => ({ name: this.nodes.name(node), kind: "group" as const, rows: this.nodes.members(node), parents: [], children: [] });
-    const [a, b] = this.nodes.sizes[target] as number > (this.nodes.sizes[foil] as number) ? [foil, target] : [target, foil];
-    const smaller = new Set(this.nodes.members(a));
-    if (!this.nodes.members(b).some((row) => smaller.has(row))) return "";
-    const sides = apart(side(target), side(foil));
-    return sides.same ? null : sides.note;
-  }
-}
 
 function menu(label: string, options: readonly (readonly [string, string])[]) {
   const id = uid();
@@ -185,7 +72,7 @@ class Tree {
   readonly question;
 
   constructor(private model: Model, shared: Shared, readonly nodes: ClassNodes, readonly look: Look, private signal: AbortSignal) {
-    this.question = new Question(shared, nodes, String(model.get("source")), (text) => {
+    this.question = new ClassQuestion(shared, nodes, String(model.get("source")), (text) => {
       say(this.said, text);
       if (text) this.live.say(text);
     });
