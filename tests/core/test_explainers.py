@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import salwidgets as sw
-from salwidgets.errors import InputError, MethodError, ModelError, QuestionError
+from salwidgets.errors import InputError, MethodError, QuestionError
 from salwidgets.explainers.rise import Masks
 from tests.core import nets
 
@@ -386,34 +386,3 @@ class TestTasks:
                        method="input-x-gradient")
         assert np.abs(e.values[[0, 2]]).max() == 0
         assert np.abs(e.values[1]).max() > 0
-
-
-class Narrow(torch.nn.Module):
-    """Runs out of memory beyond ``most`` images at once."""
-
-    def __init__(self, most):
-        super().__init__()
-        self.net, self.most = nets.plain(), most
-
-    def forward(self, x):
-        if len(x) > self.most:
-            raise torch.OutOfMemoryError(f"tried to allocate room for {len(x)} images")
-        return self.net(x)
-
-
-@pytest.mark.parametrize("method", ["grad-cam", "occlusion", "integrated-gradients", "rise", "saliency"])
-def test_a_batch_that_does_not_fit_is_halved_and_said(method):
-    x, q = nets.images(5), [sw.why(0), sw.why(1), sw.why(2), sw.why().rather_than(4), sw.why(3)]
-    expected = sw.explain(sw.Model(Narrow(10**6)), x, q, method=method, paired=True, **few(method))
-    found = sw.explain(sw.Model(Narrow(2)), x, q, method=method, paired=True, **few(method))
-    for a, b in zip(found, expected, strict=True):
-        close(a.values, b.values, 1e-4)
-        assert str(a.question) == str(b.question)
-        assert any("lack of memory" in n for n in a.notices)
-        assert not any("lack of memory" in n for n in b.notices)
-    assert len(sw.prepare(sw.Model(Narrow(2)), x, method, **few(method))) == 5
-
-
-def test_one_input_that_does_not_fit_is_an_error():
-    with pytest.raises(ModelError, match="does not fit in memory"):
-        sw.explain(sw.Model(Narrow(0)), nets.images(1), sw.why(0), method="saliency")
