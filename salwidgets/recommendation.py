@@ -136,6 +136,11 @@ def recommend(model: Model | Any, question: Question | None = None) -> Recommend
     return Recommendation(tuple(best), tuple(avoid), kind, about, _notices(asked, kind, question, large))
 
 
+def able(model: Model) -> list[MethodInfo]:
+    """The methods that the model can run, as far as its modules tell."""
+    return _able(model, _kind(model))
+
+
 # -- the model and the question ------------------------------------------------------------------------------
 
 

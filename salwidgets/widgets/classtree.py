@@ -65,11 +65,11 @@ class ClassTree(Asking):
         self._deaf, self.known = question is not None, p is not None
         start = question or first
         likeliest = nodes.names[nodes.root if p is None else int(np.argmax(p))]
-        self._asked = (likeliest, "") if start is None else self._sides(start)
+        self._asked = (likeliest, "") if start is None else self.sides_of(start)
         super().__init__(
             scale=Scale(), link=None if view else link, image=np.full((1, 1, 3), 128, np.uint8),
             _view="classtree", n_classes=nodes.n_classes, root=nodes.root, known=p is not None, form=form,
-            notices=nodes.notes, question=self._question(*self._asked), **_packed(nodes))
+            notices=nodes.notes, question=self.ask_about(*self._asked), **_packed(nodes))
         if view is not None:
             self.join(dict(view.links))
         self._deaf = False
@@ -93,7 +93,7 @@ class ClassTree(Asking):
         if target not in self.nodes.at or (foil and foil not in self.nodes.at):
             return
         try:
-            asked = self._question(target, foil)
+            asked = self.ask_about(target, foil)
         except QuestionError:
             return  # both sides hold the same classes, which the view says
         self._asked = target, foil
@@ -101,16 +101,16 @@ class ClassTree(Asking):
 
     @traitlets.validate("question")
     def _check_question(self, proposal: dict[str, Any]) -> Question:
-        target, foil = self._sides(proposal["value"])
-        return self._question(target, foil)
+        target, foil = self.sides_of(proposal["value"])
+        return self.ask_about(target, foil)
 
     @traitlets.observe("question")
     def _changed(self, change: Any) -> None:
-        self._asked = self._sides(change["new"])
+        self._asked = self.sides_of(change["new"])
         if not self._deaf and self._heard is not None:
             self._tell()
 
-    def _question(self, target: str, foil: str) -> Question:
+    def ask_about(self, target: str, foil: str) -> Question:
         """The bound question about two nodes, by class index or group name."""
         q = Question(self._items(target))
         q = q.rather_than(*self._items(foil)) if foil else q
@@ -126,7 +126,7 @@ class ClassTree(Asking):
         plain = self._tree is not None and group in self._tree and group not in self._classes
         return (str(group),) if plain else tuple(self.nodes.members(node).tolist())
 
-    def _sides(self, question: Any) -> tuple[str, str]:
+    def sides_of(self, question: Any) -> tuple[str, str]:
         """Names of the nodes that a question is about; `QuestionError` if it is not about single nodes."""
         if not isinstance(question, Question):
             raise QuestionError(f"a ClassTree asks sw.why(...) questions, not {type(question).__name__}.")

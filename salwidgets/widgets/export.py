@@ -93,10 +93,11 @@ def save_page(sections: Sequence[Section], path: str | Path, *, title: str = "Ex
 
 
 def page_state(views: Sequence[View]) -> dict[str, Any]:
-    """The models of the views and of their links: ``{id: {"state", "buffers": [[path, base64], ...]}}``."""
+    """The models of the views, of the views inside them and of their links: ``{id: {"state", "buffers": [[path, base64], ...]}}``."""
     models: dict[str, Any] = {}
     for view in views:
-        for model in (view, *view.links.values()):
+        parts: tuple[View, ...] = tuple(getattr(view, "parts", {}).values())
+        for model in (view, *view.links.values(), *parts, *(link for part in parts for link in part.links.values())):
             state, paths, buffers = _remove_buffers(getattr(model, "page_state", model.get_state)())
             kept = {k: v for k, v in state.items() if k not in _MACHINERY and not k.startswith(("_model", "_view_"))}
             models[_id(model)] = {

@@ -147,13 +147,15 @@ def _mark(node: Any, stored: dict[str, Any]) -> tuple[list[str], tuple[int, int,
 
 
 def _needed(key: str, stored: dict[str, Any]) -> list[str]:
-    """A view of ours and the links it follows; nothing if one of them is not stored."""
+    """A view of ours, the links it follows and the views inside it; nothing if one of them is not stored."""
     model = stored.get(key, {})
     state = model.get("state", {})
     if model.get("model_module") != "anywidget" or not isinstance(state.get("_view"), str) or "links" not in state:
         return []
     links = [str(ref).removeprefix("anywidget:") for ref in state["links"].values()]
-    return [key, *dict.fromkeys(links)] if all(link in stored for link in links) else []
+    parts = [_needed(str(ref).removeprefix("anywidget:"), stored) for ref in state.get("parts", {}).values()]
+    whole = all(link in stored for link in links) and all(parts)
+    return list(dict.fromkeys([key, *links, *(model for part in parts for model in part)])) if whole else []
 
 
 def _packed(model: dict[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,20 +11,28 @@ from numpy.typing import NDArray
 from ..errors import QuestionError
 from ..questions import Question, why
 
-if TYPE_CHECKING:
-    from ..metrics.erasing import Erasing
-
 _LIKELY = 4
 _GROUPS = 4
 
 
-def score_rows(erasing: Erasing, logits: NDArray[np.float32], groups: Sequence[str] = ()) -> list[dict[str, Any]]:
+class Scored(Protocol):
+    """A question to a model, and the logits float32 `[K]` that it had before (an `Erasing`, for example)."""
+
+    @property
+    def model(self) -> Any: ...
+    @property
+    def question(self) -> Question: ...
+    @property
+    def logits_before(self) -> NDArray[np.float32]: ...
+
+
+def score_rows(scored: Scored, logits: NDArray[np.float32], groups: Sequence[str] = ()) -> list[dict[str, Any]]:
     """``{"name", "kind": "target" | "foil" | "group" | "class", "before", "now"}``: probabilities 0..1 before and with the
     paint. Raises `QuestionError` for a group that is not known."""
     import torch
 
-    model, question = erasing.model, erasing.question
-    both = torch.from_numpy(np.stack([erasing.logits_before, logits]))
+    model, question = scored.model, scored.question
+    both = torch.from_numpy(np.stack([scored.logits_before, logits]))
     rows: list[dict[str, Any]] = []
     seen: set[tuple[int, ...]] = set()
 
@@ -46,7 +54,7 @@ def score_rows(erasing: Erasing, logits: NDArray[np.float32], groups: Sequence[s
         add(name, "group", asked.bound.target)
     for name, members in _above(model, b.target):
         add(name, "group", members)
-    likely = [*np.argsort(-logits, kind="stable")[:1], *np.argsort(-erasing.logits_before, kind="stable")[:_LIKELY]]
+    likely = [*np.argsort(-logits, kind="stable")[:1], *np.argsort(-scored.logits_before, kind="stable")[:_LIKELY]]
     for i in likely:
         add(model.classes.unique(int(i)), "class", [int(i)])
     return rows
