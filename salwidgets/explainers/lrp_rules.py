@@ -272,7 +272,8 @@ class Weighted:
         if z is None:
             for values, w, sign in way.legs:
                 part = self.layer.forward(values, w)
-                z = part.mul_(sign) if z is None else z.add_(part, alpha=sign)
+                part = part if sign == 1 or z is not None else part.mul_(sign)
+                z = part if z is None else z.add_(part, alpha=sign)
             assert z is not None
             z = z if way.bias is None else z.add_(way.bias)
         share = way.share if not callable(way.share) or y is None else way.share(y).to(z.dtype)
