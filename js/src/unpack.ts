@@ -77,12 +77,18 @@ function undoUp(bytes: Uint8Array, rows: number, cols: number): Uint8Array {
 export async function sheets(packed: unknown, sizes: readonly [number, number][]): Promise<Sheet[]> {
   const p = packed as Stored;
   if (p.dtype === "jpeg") return jpegs(p, sizes);
+  return (await colours(packed, sizes)).map((rgb, i) => sheetOf(rgb, ...(sizes[i] as [number, number])));
+}
+
+/** RGB of every picture that was stored without loss. */
+export async function colours(packed: unknown, sizes: readonly [number, number][]): Promise<Uint8Array[]> {
+  const p = packed as Stored;
   const deflated = p.packing === "deflate";
   const bytes = deflated ? await inflate(bytesOf(p.view)) : uint8(packed).data;
   let start = 0;
   return sizes.map(([rows, cols]) => {
     const part = bytes.subarray(start, (start += 3 * rows * cols));
-    return sheetOf(deflated ? undoUp(part, rows, cols) : part, rows, cols);
+    return deflated ? undoUp(part, rows, cols) : part;
   });
 }
 

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { readNodes } from "../src/classnodes";
 import { icicle, indented, MOST_CELLS } from "../src/icicle";
 import { limitsOf } from "../src/parts/chart";
+import { mapInWords } from "../src/parts/described";
 import { readFrames } from "../src/views/layers";
 import { render } from "../src/widget";
 import { contrastState, fakeHost, fakeLink, fakeModel, heatmapState, links, packed, type FakeModel } from "./fakes";
@@ -233,7 +234,7 @@ describe("layers", () => {
     await vi.advanceTimersByTimeAsync(100);
     expect(text(".salw-step")).toBe("two (2 of 2)");
     expect(text(".salw-caption")).toBe("second");
-    expect(text(".salw-legend")).toBe("rank correlation: none");
+    expect(text(".salw-legend")).toContain("rank correlation: none");
     expect(model.saves).toBe(0);
     await vi.advanceTimersByTimeAsync(400);
     expect([model.saves, model.state["at"]]).toEqual([1, 1]);
@@ -251,6 +252,29 @@ describe("layers", () => {
     await frame();
     expect(text(".salw-legend")).toContain("share of the positive in the region: 0.857");
     expect(el.querySelectorAll(".salw-chart path").length).toBe(2);
+  });
+  it("keeps as many lines before a region as with one, so that nothing below moves", async () => {
+    const link = fakeLink();
+    const { el, text } = await show(fakeModel(framesState({ lines: [] })), { a: link });
+    expect([text(".salw-legend"), el.querySelectorAll(".salw-legend span").length]).toEqual(["share of the positive in the region: none", 1]);
+    link.set("selection", { kind: "box", box: [0, 0, 4, 2], source: "x" });
+    await frame();
+    expect(el.querySelectorAll(".salw-legend span").length).toBe(1);
+  });
+  it("says in words where the map of the step lies", async () => {
+    const { el, press } = await show(fakeModel(framesState()), { a: fakeLink() });
+    vi.useFakeTimers();
+    press(".salw-scrubber input", ".");
+    await vi.advanceTimersByTimeAsync(100);
+    const said = () => [...el.querySelectorAll(".salw-stage")].filter((s) => !s.hasAttribute("hidden")).map((s) => s.getAttribute("aria-label"));
+    expect(said()).toEqual(["Map at two (2 of 2) for the question: Why? Arrow keys move the cursor."]);
+    await vi.advanceTimersByTimeAsync(400);
+    expect(said()[0]).toContain("Most of it: middle right, 42\u202f%, for; then centre, 33\u202f%, for.");
+  });
+  it("has words for maps of nothing", () => {
+    const map = (v: number) => ({ data: new Float32Array([v, v]), rows: 1, cols: 2 });
+    expect([mapInWords(map(0), { rows: 3, cols: 6 }), mapInWords(map(NaN), { rows: 3, cols: 6 })]).toEqual(["It is zero everywhere.", "There is no number in it."]);
+    expect(mapInWords(map(-1), { rows: 3, cols: 6 })).toBe("Most of it: middle left, 50\u202f%, against; then middle right, 50\u202f%, against.");
   });
   it("gives lines limits that hold zero", () => {
     const line = (...values: (number | null)[]) => [{ name: "", values }];

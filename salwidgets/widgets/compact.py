@@ -40,13 +40,16 @@ def compact_maps(values: NDArray[np.float32], lengths: Sequence[int]) -> tuple[d
             "factors": factors}, error
 
 
-def compact_pictures(pictures: Sequence[NDArray[np.uint8]]) -> tuple[dict[str, Any], bool]:
-    """A trait with all pictures, and whether it is without loss. Many photographs become JPEG, quality 90."""
+def compact_pictures(pictures: Sequence[NDArray[np.uint8]], *, exact: bool = False) -> tuple[dict[str, Any], bool]:
+    """A trait with all pictures, and whether it is without loss. Many photographs become JPEG, quality 90.
+
+    exact: never with loss.
+    """
     # Rows as differences to the row above: what PNG calls the filter "up".
     raw = [np.diff(p, axis=0, prepend=np.zeros_like(p[:1])).ravel() for p in pictures]
     flat = np.concatenate(raw)
     data = zlib.compress(flat.tobytes(), 9)
-    if len(data) <= _LOSSLESS:
+    if exact or len(data) <= _LOSSLESS:
         return {"view": data, "dtype": "uint8", "shape": [len(flat)], "packing": "deflate"}, True
     files = [_jpeg(p) for p in pictures]
     return {"view": b"".join(files), "dtype": "jpeg", "shape": [len(f) for f in files]}, False

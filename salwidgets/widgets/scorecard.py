@@ -8,9 +8,11 @@ import numpy as np
 import traitlets
 from numpy.typing import NDArray
 
+from ..captions import percent
 from ..errors import InputError
 from ..scale import Scale
 from .base import View
+from .compact import LITTLE, compact_maps, compact_pictures
 from .link import Link
 from .score_state import drawn, figures, perturbed, pictures
 
@@ -54,6 +56,7 @@ class Scorecard(View):
     places: Any = traitlets.List().tag(sync=True)
     sheets: Any = traitlets.List().tag(sync=True)
     stills: Any = traitlets.Dict().tag(sync=True)
+    stored = traitlets.Unicode().tag(sync=True)
     title = traitlets.Unicode().tag(sync=True)
     each = traitlets.Bool(True).tag(sync=True)
     row = traitlets.Int(0).tag(sync=True, echo_update=False)
@@ -158,6 +161,18 @@ class Scorecard(View):
         image = self._sheets[self.places[self.row]["picture"]]
         plays = self.table.column(self.metric).info.plays
         return perturbed(self.explanations[self.row], image, still, plays, float(curves[0][self.at]))
+
+    def page_state(self) -> dict[str, Any]:
+        """The state as an exported page keeps it: many maps as float16, with the error in words, pictures deflated."""
+        state: dict[str, Any] = self.get_state()
+        maps = self.shown_maps()
+        if self.explanations and sum(m.nbytes for m in maps) > LITTLE:
+            state["maps"], error = compact_maps(np.concatenate([m.ravel() for m in maps]), [m.size for m in maps])
+            state["stored"] = (f"This page keeps the maps as float16: largest error {percent(error)} of a map's range; cells "
+                               "closer than that may be hidden in another order than the model saw.")
+        if len(self.pictures["view"]) > LITTLE // 4:
+            state["pictures"], _ = compact_pictures(self._all_sheets(), exact=True)
+        return state
 
     @property
     def alt(self) -> str:

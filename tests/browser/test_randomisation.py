@@ -17,7 +17,7 @@ from test_pages import PLAIN, opened, settle  # noqa: F401 - a fixture
 from salwidgets.captions import percent
 from salwidgets.regions import share_of
 from salwidgets.scale import Scale
-from salwidgets.widgets import Heatmap, Randomisation, link
+from salwidgets.widgets import Heatmap, Layers, Randomisation, link
 
 HERE = Path(__file__).parent
 SHOWN = ".salw-stage:not([hidden]) .salw-map"
@@ -97,6 +97,30 @@ def test_a_region_is_followed_through_the_steps(opened: Any) -> None:  # noqa: F
     settle(page)
     said = page.locator(".salw-through .salw-readout").inner_text().replace("\u202f", " ")
     assert f"{percent(shares[2])} of positive" in said
+
+
+@pytest.mark.parametrize("width", [1120, 320])
+def test_a_brush_moves_nothing_below(opened: Any, width: int) -> None:  # noqa: F811
+    """A view that grew when a brush begins would move the map that is being brushed, if it lies below."""
+    r = result()
+    views = [Layers(r.explanations * 2), Randomisation(r), Heatmap(r.explanations[0])]
+    link(*views, what=("cursor", "selection", "view"))
+    page = opened(*views)
+    page.set_viewport_size({"width": width, "height": 900})
+    stages = page.locator(".salw-stage:not([hidden])")
+    tops = "all => all.map(el => Math.round(el.getBoundingClientRect().top + scrollY))"
+    before = stages.evaluate_all(tops)
+    drag(page, page.locator(".salw-heatmap .salw-stage"), (0.22, 0.18), (0.55, 0.63))
+    settle(page)
+    assert "share of the positive in the region: 0." in page.locator(".salw-through").first.inner_text()
+    assert stages.evaluate_all(tops) == before
+
+
+def test_the_map_is_told_in_words(opened: Any) -> None:  # noqa: F811
+    page = opened(Randomisation(result()))
+    page.wait_for_timeout(500)
+    label = page.locator(".salw-stage:not([hidden])").get_attribute("aria-label")
+    assert label.startswith("Map at trained (1 of 4) for the question: ") and "Most of it: " in label and " %, " in label.replace("\u202f", " ")
 
 
 def test_in_jupyterlab_scrubbing_needs_no_kernel_and_python_hears_where_it_rests(browser: Any, tmp_path: Path) -> None:

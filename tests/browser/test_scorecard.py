@@ -53,6 +53,32 @@ def test_the_map_of_the_chosen_row_has_numpys_colours(opened: Any) -> None:  # n
         np.testing.assert_array_equal(pixels(page.locator(MAP)), Scale.fit(values, **PLAIN).rgba(values))
 
 
+def test_float16_pages_show_the_maps_and_the_very_pictures(opened: Any, monkeypatch: Any) -> None:  # noqa: F811
+    """Many maps are rounded, which the page says; pictures lose nothing, so the play head is off by near ties at most."""
+    view = Scorecard(score_fakes.table(fill="blur"))
+    view.scale = view.scale.changed(**PLAIN)
+    raw = view.page_state()
+    monkeypatch.setattr("salwidgets.widgets.scorecard.LITTLE", 0)
+    state = view.page_state()
+    assert [raw["maps"]["dtype"], state["maps"]["dtype"], state["pictures"]["packing"]] == ["float32", "float16", "deflate"]
+    assert len(state["maps"]["view"]) < 0.6 * len(raw["maps"]["view"])
+    page = opened(view)
+    assert "float16: largest error" in page.locator(".salw-scorecard").inner_text()
+    for row in (1, 2):
+        page.locator(".salw-score-pick").nth(row % 2).click()
+        page.get_by_label("Explanation", exact=True).select_option(str(row))
+        page.get_by_label("Play head").fill("0")
+        settle(page)
+        view.row, view.at = row, 0
+        np.testing.assert_array_equal(played(page), view.perturbed())
+        want = Scale.fit(view.shown_map(), **PLAIN).rgba(view.shown_map()).astype(int)
+        assert np.abs(pixels(page.locator(MAP)).astype(int) - want).max() <= 4  # a neighbouring colour
+        page.get_by_label("Play head").fill("4")
+        settle(page)
+        view.at = 4
+        assert (played(page) != view.perturbed()).any(-1).mean() < 0.01
+
+
 def test_the_order_is_pythons_and_the_best_comes_first(opened: Any) -> None:  # noqa: F811
     view = Scorecard(score_fakes.table())
     page = opened(view)

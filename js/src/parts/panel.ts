@@ -2,6 +2,7 @@
 import { h, say, show } from "../dom";
 import { signed } from "../format";
 import { ruleInWords } from "./colorbar";
+import { createDescription } from "./described";
 import { cursorInWords, regionInWords } from "./readout";
 import { createStage, type Picture, type Stage, type StageEvents } from "./stage";
 import type { Box, Cursor, Grid, ScaleState, Size } from "../types";
@@ -24,13 +25,14 @@ export function createPanel(picture: Picture, grid: Size, events: StageEvents, s
   const el = h("div", { class: "salw-panel", role: "group" }, title, stage.el,
     h("div", { class: "salw-lines" }, ...Object.values(lines)));
   const words = { cursor: "", region: "" };
+  const describe = createDescription(stage, picture, signal);
   return {
     el,
     stage,
     words,
     draw(map, scale, threshold, question, score, ownScale) {
       stage.draw(map, scale, threshold);
-      stage.label(`Map for the question: ${question}`);
+      describe(`Map for the question: ${question}`, map);
       el.setAttribute("aria-label", question);
       say(title, question);
       say(lines.score, score);

@@ -7,6 +7,7 @@ import { partIn } from "../lit";
 import { keyHelp } from "../parts/alternative";
 import { createChart, valueInWords, type Line } from "../parts/chart";
 import { createColorBar } from "../parts/colorbar";
+import { createDescription } from "../parts/described";
 import { factList, noticeList, type Fact } from "../parts/facts";
 import { createLive, createReadout, cursorInWords, regionInWords } from "../parts/readout";
 import { createStage, createThumbnail, type Picture, type Stage } from "../parts/stage";
@@ -37,17 +38,21 @@ export function readFrames(model: Model): Grid[] {
 /** One stage for each size of grid, the others hidden; whoever had the focus keeps it. */
 class Stages {
   readonly el = h("div", { class: "salw-stages" });
-  private made = new Map<string, Stage>();
+  private made = new Map<string, Stage & { describe: (asked: string, map: Grid) => void }>();
   private current: Stage | null = null;
 
   constructor(private shared: Shared, private picture: Picture, private key: unknown, private source: string, private speak: () => void, private signal: AbortSignal) {}
 
   lit = () => partIn(this.shared.get<Highlight | null>("highlight"), this.key, this.picture);
 
-  of(grid: Grid): Stage {
+  private make(grid: Grid) {
+    const stage = createStage(this.picture, grid, stageEvents(this.shared, this.picture, grid, this.source, this.speak), this.signal);
+    return { ...stage, describe: createDescription(stage, this.picture, this.signal) };
+  }
+
+  of(grid: Grid) {
     const key = `${grid.rows} ${grid.cols}`;
-    const found = this.made.get(key) ?? createStage(this.picture, grid,
-      stageEvents(this.shared, this.picture, grid, this.source, this.speak), this.signal);
+    const found = this.made.get(key) ?? this.make(grid);
     if (!this.made.has(key)) {
       this.made.set(key, found);
       this.el.append(found.el);
@@ -170,12 +175,14 @@ export const mount: Mount = async (el, model, host, signal) => {
   const player = new Player(model, maps.length, () => drawStep(), signal);
   const step = () => `${labels[player.at]} (${player.at + 1} of ${maps.length})`;
 
+  // The line is there before there is a region: a view that grows when a brush begins would move the views below.
+  const share = { name: "share of the positive in the region" };
   let shares: { box: Box; line: Line } | null = null;
   const lines = (): readonly Line[] => {
     const region = box();
-    if (!region) return given;
+    if (!region) return [...given, { ...share, values: maps.map(() => null) }];
     if (shares?.box !== region) {
-      shares = { box: region, line: { name: "share of the positive in the region", values: maps.map((map) => shareOf(map, picture, region).positive) } };
+      shares = { box: region, line: { ...share, values: maps.map((map) => shareOf(map, picture, region).positive) } };
     }
     return [...given, shares.line];
   };
@@ -189,14 +196,10 @@ export const mount: Mount = async (el, model, host, signal) => {
   const table = createSteps(labels, maps, lines, String(model.get("through")), signal);
   const title = h("div", { class: "salw-step", role: "heading", "aria-level": 3 });
   const caption = h("p", { class: "salw-caption" });
-  const hint = h("p", { class: "salw-note" }, "Drag a region on the picture to see what share of the map it holds at every step.");
   const question = String(model.get("title"));
 
   const drawLines = () => {
-    const found = lines();
-    show(chart.el, found.length > 0);
-    show(hint, found.length === given.length);
-    if (found.length) chart.draw(found, player.at);
+    chart.draw(lines(), player.at);
     table.fill();
   };
   const drawMap = () => {
@@ -204,7 +207,7 @@ export const mount: Mount = async (el, model, host, signal) => {
     const limits = own.checked ? refit(scale(), [now.data]) : scale();
     const stage = stages.of(now);
     stage.draw(now, limits, shared.get("threshold"));
-    stage.label(`Map at ${step()} for the question: ${question}`);
+    stage.describe(`Map at ${step()} for the question: ${question}`, now);
     bar.draw(limits, shared.get("threshold"), [now]);
     controls.draw(scale(), shared.get("threshold"));
     show(badge, own.checked || Boolean(model.get("own_scale")));
@@ -234,7 +237,7 @@ export const mount: Mount = async (el, model, host, signal) => {
   const frame = root("through", signal,
     h("div", { class: "salw-head", role: "heading", "aria-level": 2 }, question),
     h("div", { class: "salw-body" },
-      h("div", { class: "salw-left" }, title, stages.el, scrubber.el, chart.el, hint, caption, bar.el, badge),
+      h("div", { class: "salw-left" }, title, stages.el, scrubber.el, chart.el, caption, bar.el, badge),
       h("div", { class: "salw-side" }, noticeList(model.get("notices") as string[]),
         h("div", { class: "salw-beside" }, factList(model.get("facts") as Fact[]), createThumbnail(picture)), readout.el, controls.el,
         h("label", { class: "salw-tick" }, own, "a scale of its own for each step"), table.el, keyHelp(KEYS))),

@@ -15,7 +15,8 @@ import { refit } from "../scale";
 import { curveOf, meanCurve, type Column, type Group, type Row } from "../scores";
 import { connect, type Shared } from "../shared";
 import type { Cursor, Grid, Highlight, Model, Mount, Picked, ScaleState, Selection } from "../types";
-import { float32, uint8 } from "../wire";
+import { colours, floats } from "../unpack";
+import { float32 } from "../wire";
 import { scaleControls, watch } from "./heatmap";
 
 const PACE = 350; // milliseconds a point is shown while playing
@@ -34,18 +35,17 @@ interface Place {
 type Still = { colour?: number[]; sheet?: number } | null;
 
 /** Everything that came from Python, unpacked once. */
-function unpack(model: Model) {
+async function unpack(model: Model) {
   const get = <T>(name: string) => model.get(name) as T;
-  const maps = float32(model.get("maps")).data;
-  const bytes = uint8(model.get("pictures")).data;
-  let start = 0;
-  const sheets: Picture[] = get<[number, number][]>("sheets").map(([rows, cols]) => ({ rows, cols, data: bytes.subarray(start, (start += 3 * rows * cols)) }));
+  const sizes = get<[number, number][]>("sheets");
+  const [maps, rgb] = await Promise.all([floats(model.get("maps")), colours(model.get("pictures"), sizes)]);
+  const sheets: Picture[] = rgb.map((data, i) => ({ data, rows: sizes[i]?.[0] as number, cols: sizes[i]?.[1] as number }));
   const places = get<Place[]>("places");
   const grids: Grid[] = places.map(({ map: [from, rows, cols] }) => ({ data: maps.subarray(from, from + rows * cols), rows, cols }));
   return { rows: get<Row[]>("rows"), groups: get<Group[]>("groups"), columns: get<Column[]>("columns"), curves: float32(model.get("curves")).data,
     sheets, places, grids, stills: get<Record<string, Still[]>>("stills"), keys: get<string[]>("picture_keys") };
 }
-type Data = ReturnType<typeof unpack>;
+type Data = Awaited<ReturnType<typeof unpack>>;
 
 /** One stage for each size of map and picture, the others hidden. */
 class Stages {
@@ -149,9 +149,8 @@ function field(text: string, control: HTMLElement): HTMLElement {
 const labelOf = (r: Row) => [`${r.method}, input ${r.input + 1}`, r.question, r.flags].filter(Boolean).join(", ");
 
 export const mount: Mount = async (el, model, host, signal) => {
-  const shared = await connect(model, host, signal);
+  const [shared, data] = await Promise.all([connect(model, host, signal), unpack(model)]);
   if (signal.aborted) return;
-  const data = unpack(model);
   const { rows, groups, columns } = data;
   const withMaps = data.grids.length > 0;
   const choice = new Choice(model, () => drawAll(), signal);
@@ -344,7 +343,7 @@ export const mount: Mount = async (el, model, host, signal) => {
       plotted.length > 0 && h("div", { class: "salw-left" }, playback.el, played, noPicture),
       withMaps && h("div", { class: "salw-left" }, stages.el, bar.el, badge, readout.el)),
     agreementTable(columns, model.get("agreement") as (number | null)[][]),
-    metricFacts(columns), everyRow(rows.map(labelOf), columns, signal),
+    Boolean(model.get("stored")) && h("p", { class: "salw-note" }, String(model.get("stored"))), metricFacts(columns), everyRow(rows.map(labelOf), columns, signal),
     withMaps && h("details", { class: "salw-fold" }, h("summary", {}, "How maps are drawn"), controls.el,
       h("label", { class: "salw-tick" }, own, "a scale of its own for each map")),
     withMaps ? keyHelp(KEYS) : keyList(KEYS), live.el);
