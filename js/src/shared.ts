@@ -9,6 +9,7 @@ const ASPECTS = {
   selection: "selection",
   highlight: "selection",
   picked: "selection",
+  regions: "selection",
   scale: "scale",
   threshold: "scale",
   question: "question",

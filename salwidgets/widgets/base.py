@@ -34,6 +34,7 @@ class View(anywidget.AnyWidget):
 
     cursor: ``{"row", "col", "pinned"}`` in image pixels, or None.
     selection: ``{"kind": "box", "box": [row0, column0, row1, column1], "source": id}`` in image pixels, or None.
+    regions: boxes that somebody named, ``{name: [row0, column0, row1, column1]}``; sentences and tables use the names.
     """
 
     #: what this view can share; ``asks``: linking it shares the question too
@@ -51,6 +52,7 @@ class View(anywidget.AnyWidget):
     cursor = traitlets.Instance(dict, allow_none=True)
     selection = traitlets.Instance(dict, allow_none=True).tag(sync=True, echo_update=False)
     zoom = traitlets.Instance(list, allow_none=True)
+    regions = traitlets.Dict()
 
     def __init__(self, *, scale: Scale, link: Link | None, image: NDArray[np.uint8], **traits: Any) -> None:
         if link is not None and not isinstance(link, Link):
@@ -80,6 +82,7 @@ class View(anywidget.AnyWidget):
             tie.unlink()
         mirrored = {"cursor": "cursor", "selection": "selection", "view": "zoom"}
         self._ties = {a: traitlets.link((self.links[a], a), (self, own)) for a, own in mirrored.items()}
+        self._ties["regions"] = traitlets.link((self.links["selection"], "regions"), (self, "regions"))
         for shared in self.links.values():
             shared.views.add(self)
         for view in {v for shared in set(self.links.values()) for v in shared.views}:
@@ -124,6 +127,18 @@ class View(anywidget.AnyWidget):
         return {"kind": "box", "box": list(box), "source": value.get("source", "python")}
 
     # -- reading ---------------------------------------------------------------------------------------------
+
+    @traitlets.validate("regions")
+    def _check_regions(self, proposal: dict[str, Any]) -> dict[str, list[float]]:
+        return {str(name).strip(): _checked_box(name, box) for name, box in dict(proposal["value"]).items()}
+
+    def region_masks(self) -> dict[str, NDArray[np.bool_]]:
+        """The named regions as bool `[H, W]` over the image, as ``units=`` of `verbalize` takes them."""
+        return {name: mask_of(self._size, box) for name, box in self.regions.items()}
+
+    def region_shares(self) -> dict[str, Share]:
+        """What each named region holds of the raw map."""
+        return {name: share_of(self.shown_map(), self._size, box) for name, box in self.regions.items()}
 
     def shown_maps(self) -> list[NDArray[np.float32]]:
         """The maps that this view's scale has to fit, float32 `[h, w]` each."""
@@ -193,3 +208,16 @@ class View(anywidget.AnyWidget):
         picture = base64.b64encode(png.getvalue()).decode()
         metadata = {**metadata, "image/png": {"alt": self.alt}}
         return {**data, "text/plain": f"{type(self).__name__}: {self.heading}", "image/png": picture}, metadata
+
+
+def _checked_box(name: Any, box: Any) -> list[float]:
+    if not str(name).strip():
+        raise InputError("a region needs a name that is not empty.")
+    try:
+        found = [float(v) for v in box]
+    except (TypeError, ValueError):
+        found = []
+    if len(found) != 4 or not (found[0] < found[2] and found[1] < found[3]):
+        raise InputError(f"the region {str(name)!r} needs [row0, column0, row1, column1] with row0 < row1 and column0 < "
+                         f"column1, in image pixels; got {box!r}.")
+    return found

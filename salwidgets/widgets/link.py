@@ -32,6 +32,7 @@ class Link(anywidget.AnyWidget):
     "relation"}`` with SVG paths; made in the browser, shared with the selection. One that means several pictures has
     ``"parts"`` by picture in place of paths.
     picked: pictures that were picked among many, or None: ``{"source", "keys"}``; shared with the selection.
+    regions: boxes that were named, ``{name: (row0, column0, row1, column1)}``; shared with the selection.
     view: the box that is zoomed to, or None. scale: `Scale.to_state()`. threshold: share of the limit.
     question: ``{"target", "foil", "source"}``, names of nodes, the foil "" for none; None while nobody asks through it.
     """
@@ -41,6 +42,7 @@ class Link(anywidget.AnyWidget):
     selection = traitlets.Instance(dict, allow_none=True).tag(sync=True)
     highlight = traitlets.Instance(dict, allow_none=True).tag(sync=True, echo_update=False)
     picked = traitlets.Instance(dict, allow_none=True).tag(sync=True, echo_update=False)
+    regions = traitlets.Dict().tag(sync=True, echo_update=False)
     view = traitlets.Instance(list, allow_none=True).tag(sync=True)
     scale = traitlets.Dict().tag(sync=True, echo_update=False)
     threshold = traitlets.Float(0.0).tag(sync=True, echo_update=False)
@@ -92,6 +94,8 @@ def link(*widgets: View, what: Iterable[str] | None = None) -> Link:
             like = next(w for w in widgets if aspect in w.aspects)
             setattr(shared, aspect, getattr(like.links[aspect], aspect))
             if aspect == "selection":
+                have = [w for w in widgets if aspect in w.aspects]
+                shared.regions = {name: box for w in reversed(have) for name, box in w.links[aspect].regions.items()}
                 shared.picked = next(filter(None, (w.links[aspect].picked for w in widgets if aspect in w.aspects)), None)
     members = {v for group in groups.values() for v in group}
     for member in members:

@@ -59,6 +59,7 @@ class Narrative(View):
         if writer is not None and not callable(getattr(writer, "write", None)):
             raise InputError(f"writer={type(writer).__name__} has no method write(); give a sw.LLMWriter().")
         self._writer, self._how = writer, {"units": units, "on_false": on_false}
+        self._first, self._units = self._given, units
         self._passages = Passages(self._given)
         self._running = ""
         first = self._given[0].explanation
@@ -76,6 +77,24 @@ class Narrative(View):
         passages, cells = self._passages.state()
         with self.hold_sync():
             self.cells, self.passages = pack(cells, "uint8"), passages
+
+    @traitlets.observe("regions")
+    def _named(self, change: Any) -> None:
+        """Sentences speak of the parts that somebody named, and of the given ones again when no name is left."""
+        from ..verbalization import verbalize
+
+        if change["new"] == change["old"] or not hasattr(self, "_passages"):
+            return
+        drawn = [np.ndim(v.explanation.values) == 2 and _image(v.explanation).shape[:2] == self._size for v in self._first]
+        masks = {name: mask for name, mask in self.region_masks().items() if any(drawn) and mask.any()}
+        how: Any = {"units": masks, "length": self.length, "audience": self.audience}
+        self._given = [verbalize(v.explanation, **how) if masks and fits else v
+                       for v, fits in zip(self._first, drawn, strict=True)]
+        self._how["units"] = masks or self._units
+        self._passages = Passages(self._given)
+        if self.by == "llm" or (self.by == "given" and masks):
+            self.by = "template"
+        self._ship()
 
     # -- asking a language model -----------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ import { shareInside, totalsOf, type Totals } from "../sums";
 import type { Box, Cursor, Grid, Highlight, ScaleState, Size } from "../types";
 import type { Sheet } from "../unpack";
 import { seen } from "../viewport";
-import { createOverlay, type Overlay } from "./overlay";
+import { createOverlay, type Outline, type Overlay } from "./overlay";
 
 /** Buffers that all tiles of a grid paint with, one after the other. */
 export type Buffers = Map<string, { image: ImageData; pixels: Uint32Array }>;
@@ -40,6 +40,7 @@ export interface Tile {
   touch(cursor: Cursor | null, box: Box | null): void;
   view(box: Box | null): void;
   highlight(part: Highlight | null): void;
+  outlines(parts: readonly Outline[]): void;
   say(label: string, scores: readonly string[], note: string): void;
 }
 
@@ -180,6 +181,9 @@ export function createTile(sheet: Sheet, image: Size, first: Grid, buffers: Buff
     },
     highlight(part) {
       if (part || parts.hasOverlay()) parts.overlay().highlight(part);
+    },
+    outlines(shapes) {
+      if (shapes.length || parts.hasOverlay()) parts.overlay().outlines(shapes);
     },
     say(label, scores, note) {
       parts.stage.setAttribute("aria-label", `${label}. ${[...scores, note].filter(Boolean).join(", ")}. Arrow keys move the cursor.`);

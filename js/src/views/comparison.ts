@@ -14,6 +14,7 @@ import { createCompareControls } from "../parts/compare_controls";
 import { noticeList } from "../parts/facts";
 import { createFoil, type Foil } from "../parts/foil";
 import { GRID_KEYS, listenToGrid, type Held } from "../parts/gridkeys";
+import { createNaming, outlinesOf, regionsOf } from "../parts/naming";
 import { createLive, createReadout, cursorInWords, regionInWords } from "../parts/readout";
 import { createTile, type Buffers, type Tile } from "../parts/tile";
 import { createTileGrid, type TileGrid } from "../parts/tilegrid";
@@ -74,6 +75,7 @@ function layout(model: Model, shared: Shared, grid: TileGrid, foil: Foil | null,
     badge: h("span", { class: "salw-badge", hidden: true }, "each map has its own scale"),
     apart: h("span", { class: "salw-badge", hidden: true }, "scale not shared with all linked views"),
     readout: createReadout(),
+    naming: createNaming(shared, data.image, String(model.get("source")), signal),
     scale: scaleControls(shared, signal),
     controls: createCompareControls(model, closed(model, data.panels), (pixels) => grid.el.style.setProperty("--salw-tile", `${pixels}px`), signal),
     live: createLive(),
@@ -129,12 +131,13 @@ class View {
     const { parts } = this;
     parts.frame.append(h("div", { class: "salw-body salw-below" },
       h("div", { class: "salw-left" }, parts.bar.el, parts.faint, parts.badge, parts.apart, parts.stored, noticeList(this.model.get("notices") as string[])),
-      h("div", { class: "salw-side" }, h("div", { class: "salw-about-map" }, parts.now, parts.caption, parts.notices), parts.readout.el,
+      h("div", { class: "salw-side" }, h("div", { class: "salw-about-map" }, parts.now, parts.caption, parts.notices), parts.readout.el, parts.naming.el,
         parts.scale.el, this.table.el, keyHelp(GRID_KEYS))), parts.live.el);
     el.append(parts.frame);
     this.arrange();
     this.pick();
     this.hands();
+    this.outline();
     this.point(Math.min(this.tiles.length - 1, Number(this.model.get("active"))));
     this.slices.ask(PAINT | TOUCH | VIEW | PART | SAY);
     this.drawAround();
@@ -257,8 +260,15 @@ class View {
     return [cursorInWords(map, this.data.image, this.cursor()), regionInWords(map, this.data.image, this.box())] as const;
   }
 
+  /** Names lie on tiles of the first picture's proportions only where there is one picture. */
+  private outline(): void {
+    const shapes = this.data.sheets.length > 1 ? [] : outlinesOf(regionsOf(this.shared));
+    this.tiles.forEach((tile) => tile.outlines(shapes));
+  }
+
   private drawReadout(): void {
     this.parts.readout.draw(...this.words());
+    this.parts.naming.draw((this.tiles[this.pointed] as Tile).map());
   }
 
   private speak(): void {
@@ -358,6 +368,10 @@ class View {
     this.shared.on("threshold", repaint);
     this.shared.on("cursor", touch);
     this.shared.on("selection", touch);
+    this.shared.on("regions", () => {
+      this.outline();
+      touch();
+    });
     this.shared.on("view", () => this.slices.ask(VIEW));
     this.shared.on("highlight", () => this.slices.ask(PART));
     this.shared.on("picked", () => this.pick());

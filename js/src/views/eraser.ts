@@ -1,16 +1,18 @@
 // Paint over a part of the picture: what the map said that would do, at once; what the model says, from the kernel.
 import { createColorBar } from "../parts/colorbar";
 import { follow, h, listen, onFrame, root, say, show, uid } from "../dom";
-import { percent, signed } from "../format";
+import { percent } from "../format";
 import { cellAt, centreOf, type Cell } from "../geometry";
 import { connectKernel, type Kernel } from "../kernel";
 import { edgePath } from "../outline";
 import { Paint, painted } from "../paint";
 import { keyHelp } from "../parts/alternative";
 import { noticeList } from "../parts/facts";
+import { outlinesOf, regionsOf } from "../parts/naming";
 import { createLive, cursorInWords } from "../parts/readout";
-import { createScores, type ScoreRow } from "../parts/scores";
+import { createScores } from "../parts/scores";
 import { createStage, type Picture, type StageEvents } from "../parts/stage";
+import { createTold, explained, mapSays, modelSays, type Answer } from "../parts/told";
 import { connect, type Shared } from "../shared";
 import type { Cursor, Grid, Highlight, Model, Mount, ScaleState, Selection } from "../types";
 import { createWaiting, SILENCE } from "../waiting";
@@ -29,21 +31,6 @@ const KEYS: readonly (readonly [string, string])[] = [
   ["Delete", "take all paint away"],
 ];
 
-interface Answer {
-  paint: string;
-  fill: string;
-  before: number;
-  now: number;
-  whole: number | null;
-  rows: ScoreRow[];
-}
-
-/** A share that may be negative or above one. */
-function part(share: number): string {
-  const size = Math.abs(share);
-  return (share < 0 ? "\u2212" : "") + (size > 1 ? `${(100 * size).toFixed(0)}\u202f%` : percent(size));
-}
-
 function fillPictures(model: Model): Picture[] {
   const { data } = uint8(model.get("fill_pictures"));
   let start = 0;
@@ -52,17 +39,6 @@ function fillPictures(model: Model): Picture[] {
     start += 3 * rows * cols;
     return one;
   });
-}
-
-/** The sum of the map under the paint, and of the whole map. */
-function sums(mass: Grid, paint: Paint): { under: number; total: number } {
-  let under = 0;
-  let total = 0;
-  mass.data.forEach((v, i) => {
-    total += v;
-    if (paint.on[i]) under += v;
-  });
-  return { under, total };
 }
 
 class Eraser {
@@ -232,33 +208,6 @@ function createTools(eraser: Eraser, model: Model, shared: Shared, redraw: () =>
   };
 }
 
-/** Term and text of what the map said and what the model says. */
-function createTold() {
-  const rows = ["Paint", "The map says", "The model says", "Explained"].map((term) => ({ term, dd: h("dd") }));
-  const el = h("dl", { class: "salw-facts salw-told" }, ...rows.map(({ term, dd }) => h("div", {}, h("dt", {}, term), dd)));
-  return { el, draw: (texts: readonly string[]) => rows.forEach(({ dd }, i) => say(dd, texts[i] || "\u2013")) };
-}
-
-function mapSays(eraser: Eraser, promised: boolean): { text: string; under: number } {
-  const { under, total } = sums(eraser.mass, eraser.paint);
-  if (eraser.paint.empty) return { text: "", under };
-  const share = total ? `${part(under / total)} of its sum is under the paint (${signed(under)} of ${signed(total)})` : "the map sums to nothing";
-  return { text: promised ? `${share}: the score should change by ${signed(-under)} logits` : share, under };
-}
-
-function modelSays(answer: Answer): string {
-  const change = answer.now - answer.before;
-  const whole = answer.whole === null ? 0 : answer.whole - answer.before;
-  return `the score changes by ${signed(change)} logits, from ${signed(answer.before)} to ${signed(answer.now)}`
-    + (whole ? `: ${part(change / whole)} of what paint over everything does (${signed(whole)})` : "");
-}
-
-function explained(answer: Answer, under: number, promised: boolean): string {
-  const change = answer.now - answer.before;
-  if (!promised) return "this method promises no change in logits: compare the two shares";
-  return change ? `${part(-under / change)} of the measured change was predicted` : "nothing changed";
-}
-
 export const mount: Mount = async (el, model, host, signal) => {
   const shared = await connect(model, host, signal);
   if (signal.aborted) return;
@@ -348,7 +297,7 @@ export const mount: Mount = async (el, model, host, signal) => {
   };
   const drawTold = () => {
     const now = answer();
-    const said = mapSays(eraser, promised);
+    const said = mapSays(eraser.mass, eraser.paint, promised);
     const known = fresh() && !eraser.paint.empty;
     const texts = [eraser.paint.empty ? "" : `${percent(eraser.paint.share())} of the picture`, said.text, known ? modelSays(now) : "",
       known ? explained(now, said.under, promised) : ""];
@@ -361,7 +310,8 @@ export const mount: Mount = async (el, model, host, signal) => {
     const picture = eraser.shown();
     const path = eraser.outline();
     stages[1].picture(picture);
-    stages.forEach((stage) => stage.outlines(path ? [{ path }] : []));
+    const shapes = [...outlinesOf(regionsOf(shared)), ...(path ? [{ path }] : [])];
+    stages.forEach((stage) => stage.outlines(shapes));
     tools.draw();
     drawStatus();
     drawTold();
@@ -379,7 +329,7 @@ export const mount: Mount = async (el, model, host, signal) => {
     event.stopPropagation();
     frames.all();
   }, signal, { capture: true });
-  watch(shared, { scale: drawMap, threshold: drawMap, cursor: drawTouch, selection: drawTouch, highlight: drawPart, view: drawView }, signal);
+  watch(shared, { regions: () => frames.all(), scale: drawMap, threshold: drawMap, cursor: drawTouch, selection: drawTouch, highlight: drawPart, view: drawView }, signal);
   const repaint = () => {
     if (String(model.get("paint")) !== eraser.paint.code()) {
       eraser.paint.begin();

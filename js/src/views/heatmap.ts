@@ -6,6 +6,7 @@ import { createAlternative, keyHelp } from "../parts/alternative";
 import { createColorBar } from "../parts/colorbar";
 import { createControls } from "../parts/controls";
 import { factList, noticeList, type Fact } from "../parts/facts";
+import { createNaming, outlinesOf, regionsOf } from "../parts/naming";
 import { createLive, createReadout, cursorInWords, regionInWords } from "../parts/readout";
 import { createStage, createThumbnail, type Picture } from "../parts/stage";
 import { withLimits } from "../scale";
@@ -45,6 +46,7 @@ function parts(shared: Shared, map: Grid, picture: Picture, source: string, sign
     bar: createColorBar(),
     controls: scaleControls(shared, signal),
     readout: createReadout(),
+    naming: createNaming(shared, picture, source, signal),
     table: createAlternative(picture, signal),
   };
 }
@@ -54,7 +56,7 @@ export const mount: Mount = async (el, model, host, signal) => {
   if (signal.aborted) return;
   const map = gridOf(model.get("map"));
   const picture = pictureOf(model.get("picture"));
-  const { live, words, stage, bar, controls, readout, table } = parts(shared, map, picture, String(model.get("source")), signal);
+  const { live, words, stage, bar, controls, readout, naming, table } = parts(shared, map, picture, String(model.get("source")), signal);
   const title = String(model.get("title"));
   const badge = h("span", { class: "salw-badge", hidden: true }, "scale not shared with all linked views");
   const picked = h("span", { class: "salw-badge", hidden: true }, "among the picked images");
@@ -66,7 +68,7 @@ export const mount: Mount = async (el, model, host, signal) => {
         bar.el, badge, picked),
       h("div", { class: "salw-side" },
         noticeList(model.get("notices") as string[]),
-        h("div", { class: "salw-beside" }, factList(model.get("facts") as Fact[]), createThumbnail(picture)), readout.el,
+        h("div", { class: "salw-beside" }, factList(model.get("facts") as Fact[]), createThumbnail(picture)), readout.el, naming.el,
         controls.el, table.el, keyHelp())),
     live.el));
   stage.label(String(model.get("said") || `Map for the question: ${title}`));
@@ -83,17 +85,22 @@ export const mount: Mount = async (el, model, host, signal) => {
     stage.cursor(shared.get<Cursor | null>("cursor"));
     stage.selection(shared.get<Selection | null>("selection")?.box ?? null);
     readout.draw(...words());
+    naming.draw(map);
+  };
+  const drawNames = () => {
+    stage.outlines(outlinesOf(regionsOf(shared)));
+    naming.draw(map);
   };
   const keys = (model.get("picture_keys") ?? []) as string[];
   const drawPart = () => stage.highlight(partIn(shared.get<Highlight | null>("highlight"), keys[0], picture));
   const drawPicked = () => show(picked, pickedOf(shared.get<Picked | null>("picked"), keys).includes(true));
   const drawView = () => stage.view(shared.get("view"));
   const drawBadge = () => show(badge, Boolean(model.get("own_scale")));
-  watch(shared, { scale: drawMap, threshold: drawMap, cursor: drawTouch, selection: drawTouch, highlight: drawPart,
+  watch(shared, { scale: drawMap, threshold: drawMap, cursor: drawTouch, selection: drawTouch, highlight: drawPart, regions: drawNames,
     picked: drawPicked, view: drawView }, signal);
   model.on("change:own_scale", drawBadge);
   signal.addEventListener("abort", () => model.off("change:own_scale", drawBadge));
-  [drawMap, drawTouch, drawPart, drawPicked, drawView, drawBadge].forEach((draw) => draw());
+  [drawMap, drawTouch, drawNames, drawPart, drawPicked, drawView, drawBadge].forEach((draw) => draw());
 };
 
 /** Draw at most once a frame for whatever changed. */
