@@ -25,7 +25,8 @@ _HOME = {
     "Scale": "scale",
     "Heatmap": "widgets", "Contrast": "widgets", "Narrative": "widgets", "Link": "widgets", "link": "widgets",
     "ClassTree": "widgets", "Layers": "widgets", "Randomisation": "widgets", "through_layers": "explainers",
-    "Comparison": "widgets", "Eraser": "widgets", "ClusterView": "widgets", "ConceptView": "widgets", "Scorecard": "widgets",
+    "Comparison": "widgets", "Eraser": "widgets", "Workbench": "widgets",
+    "ClusterView": "widgets", "ConceptView": "widgets", "Scorecard": "widgets",
     "verbalize": "verbalization", "Verbalization": "verbalization", "LLMWriter": "verbalization",
 }
 _ROOMS = ("concepts", "errors", "explainers", "figures", "metrics", "questions", "scale", "taxonomy", "verbalization",

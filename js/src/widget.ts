@@ -12,8 +12,9 @@ import { mount as layers } from "./views/layers";
 import { mount as narrative } from "./views/narrative";
 import { mount as randomisation } from "./views/randomisation";
 import { mount as scorecard } from "./views/scorecard";
+import { mount as workbench } from "./views/workbench";
 
-const VIEWS: Readonly<Record<string, Mount>> = { classtree, clusters, comparison, concepts, contrast, eraser, heatmap, layers, narrative, randomisation, scorecard };
+const VIEWS: Readonly<Record<string, Mount>> = { classtree, clusters, comparison, concepts, contrast, eraser, heatmap, layers, narrative, randomisation, scorecard, workbench };
 
 interface RenderProps {
   model: Model;

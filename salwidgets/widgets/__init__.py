@@ -1,6 +1,7 @@
 """Widgets for notebooks and exported pages. One Python file and one TypeScript view each.
 
-No widget runs a model by itself; ConceptView has its extractor look at the pictures of views that are linked to it.
+Eraser and Workbench ask the model that they are given, no other widget runs one; ConceptView has its extractor look at
+the pictures of views that are linked to it.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from .narrative import Narrative
 from .notebook_page import save_notebook
 from .randomisation import Randomisation
 from .scorecard import Scorecard
+from .workbench import Workbench
 
 __all__ = ["ClassTree", "ClusterView", "Comparison", "ConceptView", "Contrast", "Eraser", "Heatmap", "Layers", "Link",
-           "Narrative", "Randomisation", "Scorecard", "View", "link", "save_notebook", "save_page"]
+           "Narrative", "Randomisation", "Scorecard", "View", "Workbench", "link", "save_notebook", "save_page"]

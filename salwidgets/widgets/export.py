@@ -93,7 +93,7 @@ def save_page(sections: Sequence[Section], path: str | Path, *, title: str = "Ex
 
 
 def page_state(views: Sequence[View]) -> dict[str, Any]:
-    """The models of the views, of the views inside them and of their links: ``{id: {"state", "buffers": [[path, base64], ...]}}``."""
+    """The models of views, of what is inside them and of links: ``{id: {"state", "buffers": [[path, base64], ...]}}``."""
     models: dict[str, Any] = {}
     for view in views:
         parts: tuple[View, ...] = tuple(getattr(view, "parts", {}).values())

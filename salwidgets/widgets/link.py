@@ -142,7 +142,7 @@ def _group(widgets: Iterable[View], aspect: str) -> list[View]:
     for w in widgets:
         found[w] = None
         for other in w.links[aspect].views:
-            if other.links[aspect] is w.links[aspect]:
+            if other.links.get(aspect) is w.links[aspect]:
                 found[other] = None
     return list(found)
 

@@ -37,15 +37,15 @@ _NO_MODULE = "export default {};"
 class _Maps(Comparison):
     """Shown inside the workbench, whose module draws it: one bundle serves all."""
 
-    _esm, _css = _NO_MODULE, ""
+    _esm, _css = _NO_MODULE, ""  # type: ignore[assignment]
 
 
 class _Tree(ClassTree):
-    _esm, _css = _NO_MODULE, ""
+    _esm, _css = _NO_MODULE, ""  # type: ignore[assignment]
 
 
 class _Words(Narrative):
-    _esm, _css = _NO_MODULE, ""
+    _esm, _css = _NO_MODULE, ""  # type: ignore[assignment]
 
 
 class Workbench(Asking):
@@ -54,7 +54,8 @@ class Workbench(Asking):
     model: a `Model`. images: what it takes, one or several. question: the first one, about one class or group and one foil
     at most; by default why the predicted class of the first picture. methods: names of the methods to compare; by default
     "grad-cam" where the model can run it, else what `salwidgets.recommend` puts first. index: the picture. labels: names
-    of the pictures. scale: a `Scale`; by default each method has limits of its own. link: a `Link`, or a view to link with.
+    of the pictures. scale: a `Scale`; by default each method has limits of its own. writer: an `LLMWriter` that may be asked
+    for the sentences. link: a `Link`, or a view to link with.
 
     ``question``, ``index``, ``methods`` and ``lead`` (the method whose map the sentences tell) follow the browser. Set from
     Python they are answered at once, and what goes wrong raises. ``answers`` are the explanations that are shown,
@@ -89,23 +90,25 @@ class Workbench(Asking):
     reply = traitlets.Dict().tag(sync=True)
     alive = traitlets.Unicode().tag(sync=True)
     question: Any = traitlets.Any()
+    _worker: Worker | None = None
 
     def __init__(self, model: Model, images: Any, question: Question | None = None, *,
                  methods: str | Sequence[str] | None = None, index: int = 0, labels: Sequence[str] | None = None,
-                 scale: Scale | None = None, link: Link | View | None = None) -> None:
+                 scale: Scale | None = None, writer: Any = None, link: Link | View | None = None) -> None:
         if not hasattr(model, "predict") or not hasattr(model, "session"):
             raise InputError(f"Workbench asks a sw.Model, not a {type(model).__name__}: sw.Model(module, classes=...).")
         self._bench = bench = Bench(model, images, labels)
-        self._lock, self._sides, self._named = threading.RLock(), ("", ""), {}  # type: ignore[var-annotated]
-        self._ready = False
+        self._lock, self._sides = threading.RLock(), ("", "")
+        self._named: dict[int, dict[str, Any]] = {}
+        self._ready, self._writer = False, writer
         self._worker = Worker(self._requested, self._tell_browser)
         self.answers: Explanations = Explanations([], (0, 1, 1))
         self._at = self._checked_index(index)
         self.available = bench.able()
         view = link if isinstance(link, View) else None
-        super().__init__(scale=scale or Scale(), link=None if view else link, image=bench.pictures[self._at], _view="workbench",
-                         sheet=sheet(small(list(bench.pictures))), labels=bench.labels, index=self._at,
-                         picture_keys=[keys_of(None, bench.pictures[self._at])],
+        super().__init__(scale=scale or Scale(), link=None if view else link, image=bench.pictures[self._at],
+                         _view="workbench", sheet=sheet(small(list(bench.pictures))), labels=bench.labels,
+                         index=self._at, picture_keys=[keys_of(None, bench.pictures[self._at])],
                          methods=self._first(methods), available=self.available)
         if view is not None:
             self.join({a: shared for a, shared in view.links.items() if a in self.links})
@@ -125,7 +128,7 @@ class Workbench(Asking):
             return ["grad-cam"]
         from ..recommendation import recommend
 
-        return [name for name in recommend(self._bench.model).methods() if name in able][:1]
+        return [name for name in recommend(self._bench.model).methods if name in able][:1]
 
     def _checked_index(self, index: int) -> int:
         n = len(self._bench.labels)
@@ -157,7 +160,8 @@ class Workbench(Asking):
 
     def ask(self) -> Explanations:
         """Answer the question now, and return the explanations; what is set from Python is answered so."""
-        self._worker.stop()
+        if self._worker is not None:
+            self._worker.stop()
         with self._lock:
             wanted = self._wanted()
             self.asked_for = wanted
@@ -204,6 +208,8 @@ class Workbench(Asking):
         do = request.get("do")
         if do == "hello":
             self.alive = str(request.get("id", ""))
+        elif self._worker is None:
+            return
         elif do == "stop":
             self._worker.stop()
         elif do == "ask":
@@ -250,7 +256,7 @@ class Workbench(Asking):
             each = len(found) > 1 and not self._own_scale_given
         maps = self._part(_Maps, Explanations(found, (1, 1, len(found))), columns="methods",
                           scale="each" if each else "shared")
-        words = self._part(_Words, verbalize(found[lead]))
+        words = self._part(_Words, verbalize(found[lead]), writer=self._writer)
         self.answers = maps.explanations = Explanations(found, (1, 1, len(found)))
         self._lead = found[lead]
         now = self.links["scale"].scale
@@ -282,7 +288,8 @@ class Workbench(Asking):
         self.reply = reply
 
     def close(self) -> None:
-        self._worker.stop()
+        if self._worker is not None:
+            self._worker.stop()
         for part in self.parts.values():
             part.close()
         super().close()

@@ -34,6 +34,7 @@ from salwidgets.widgets import (
     Randomisation,
     Scorecard,
     View,
+    Workbench,
 )
 
 HOSTILE = "<script>window.hurt=1</script><img src=x onerror='window.hurt=1'> $\\frac{ &amp; \"q\" {{7*7}} \u202ex"
@@ -102,9 +103,21 @@ def erased(name: str, values: np.ndarray | None = None) -> Eraser:
     e = sw.explain(model, x, why(name), method="integrated-gradients")
     if values is not None:
         e.values = values
-    view = Eraser(e, model)
+    view = Eraser(model, e)
     view.erase((10, 20, 40, 60))
     return view
+
+
+def bench(name: str) -> Workbench:
+    """Two pictures; the classes, a group and the labels carry the name."""
+    net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 60 * 100, 3))
+    net[1].weight.data = torch.randn(net[1].weight.shape, generator=torch.Generator().manual_seed(0)) * 0.02
+    net[1].bias.data.zero_()
+    tree = Taxonomy.from_nested({f"group {name}": [name, "wolf"], "rest": [f"{name} 2"]})
+    model = sw.Model(net, classes=[name, "wolf", f"{name} 2"], taxonomy=tree)
+    x = torch.from_numpy(fakes.picture().transpose(2, 0, 1) / np.float32(255))
+    return Workbench(model, torch.stack([x, 1 - x]), why(name).rather_than("wolf"), labels=[name, f"{name} 2"],
+                     methods=["integrated-gradients", "input-x-gradient"])
 
 
 VIEWS: dict[str, Callable[[str], View]] = {
@@ -119,6 +132,7 @@ VIEWS: dict[str, Callable[[str], View]] = {
     "ClusterView": clustered,
     "ConceptView": lambda name: ConceptView(concept_fakes.Fitted(name=name)),
     "Scorecard": lambda name: Scorecard(score_fakes.table(name), at=4),
+    "Workbench": bench,
     "Narrative": lambda name: Narrative(sw.verbalize(explained(name), length="report")),
 }
 
