@@ -36,7 +36,7 @@ _FILL_SIDE = 256
 class Eraser(View):
     """Paint over a region of an explained picture; the model is asked again, live.
 
-    explanation: of an image, with a question about classes or groups. model: the `Model` that was explained.
+    model: the `Model` that was explained. explanation: of an image, with a question about classes or groups.
     fill: what the paint is made of, "blur" (Gaussian, sigma 5 pixels), "mean" (the picture's mean colour) or "black".
     groups: names of groups whose probability is shown beside the question's own sides, its groups and the likeliest
     classes. link: a `Link`, or a view to link with. scale: a `Scale`; by default fitted on this map.
@@ -44,6 +44,12 @@ class Eraser(View):
     The share of the map's sum under the paint, and the predicted change of the score where the method promises one, need no
     kernel; the scores do. ``mask`` is the paint, bool `[H, W]`; ``erased`` the last answer, an `Erased`. ``erase`` paints
     from Python. Raises `InputError` and `QuestionError`.
+
+    >>> world = sw.worlds.creatures(n=1)
+    >>> model = world.model("cnn")
+    >>> e = sw.explain(model, world.images[0], sw.why(), method="integrated-gradients")
+    >>> sw.Eraser(model, e).erase((0, 0, 64, 64), "black").share_of_map
+    1.0
     """
 
     map = traitlets.Dict().tag(sync=True, echo_update=False)
@@ -62,7 +68,7 @@ class Eraser(View):
     alive = traitlets.Unicode().tag(sync=True)
     _worker: Worker | None = None
 
-    def __init__(self, explanation: Explanation, model: Model, *, fill: str = "blur", groups: Sequence[str] = (),
+    def __init__(self, model: Model, explanation: Explanation, *, fill: str = "blur", groups: Sequence[str] = (),
                  scale: Scale | None = None, link: Link | View | None = None) -> None:
         from ..metrics.erasing import Erasing
 

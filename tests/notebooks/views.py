@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import tree_and_depth
+from . import erasing, tree_and_depth
 
 START: list[tuple[str, str]] = [
     ("md", """# Linked views: touch one, all answer
@@ -54,4 +54,4 @@ sw.widgets.save_page([grid, tree, answer], out / "views.html", title="Linked vie
 grid.figure().savefig(out / "grid.pdf")"""),
 ]
 
-CELLS = [*START, *COMPARISON, *tree_and_depth.CELLS, *END]
+CELLS = [*START, *COMPARISON, *tree_and_depth.CELLS, *erasing.CELLS, *END]

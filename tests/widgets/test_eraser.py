@@ -51,7 +51,7 @@ def ask(view: sw.Eraser, **request: Any) -> dict[str, Any]:
 
 def test_a_linear_model_does_exactly_what_a_complete_map_predicts(model: sw.Model, x: torch.Tensor) -> None:
     e = sw.explain(model, x, sw.why("husky").rather_than("cat"), method="integrated-gradients")
-    view = sw.Eraser(e, model)
+    view = sw.Eraser(model, e)
     found = view.erase((5, 10, 20, 40), "black")
     w = model.net.weight.detach()
     by_hand = -float(((w[0] - w[2]) * x)[:, 5:20, 10:40].sum())
@@ -73,7 +73,7 @@ def test_each_fill_is_that_of_the_metrics(model: sw.Model, x: torch.Tensor, fill
     from salwidgets.metrics.fills import make_fill
 
     e = sw.explain(model, x, sw.why("dog"), method="occlusion", window=10, stride=10)
-    view = sw.Eraser(e, model, fill=fill)
+    view = sw.Eraser(model, e, fill=fill)
     mask = np.zeros((30, 50), bool)
     mask[3:9, 20:33] = True
     found = view.erase(mask)
@@ -101,7 +101,7 @@ def test_coarse_cells_are_divided_by_area(model: sw.Model, x: torch.Tensor) -> N
 
 def test_requests_are_answered_with_their_id_and_errors_name_the_input(model: sw.Model, x: torch.Tensor) -> None:
     e = sw.explain(model, x, sw.why("cat"), method="integrated-gradients")
-    view = sw.Eraser(e, model)
+    view = sw.Eraser(model, e)
     view.request = {"do": "hello", "id": "h"}
     assert view.alive == "h"
     paint = _hex(np.ones(view._cells, bool))
@@ -118,7 +118,7 @@ def test_requests_are_answered_with_their_id_and_errors_name_the_input(model: sw
 
 
 def test_a_model_that_fails_says_so_in_the_widget(model: sw.Model, x: torch.Tensor, monkeypatch: Any) -> None:
-    view = sw.Eraser(sw.explain(model, x, sw.why("cat"), method="integrated-gradients"), model)
+    view = sw.Eraser(model, sw.explain(model, x, sw.why("cat"), method="integrated-gradients"))
     def broken(*_: Any) -> Any:
         raise RuntimeError("no <b>memory</b>")
 
@@ -131,20 +131,20 @@ def test_a_model_that_fails_says_so_in_the_widget(model: sw.Model, x: torch.Tens
 def test_wrong_inputs_are_refused(model: sw.Model, x: torch.Tensor) -> None:
     e = sw.explain(model, x, sw.why("cat"), method="integrated-gradients")
     with pytest.raises(InputError, match="not ndarray"):
-        sw.Eraser(np.zeros((3, 3)), model)  # type: ignore[arg-type]
+        sw.Eraser(model, np.zeros((3, 3)))  # type: ignore[arg-type]
     with pytest.raises(InputError, match="give the sw"):
-        sw.Eraser(e, Sums())  # type: ignore[arg-type]
+        sw.Eraser(Sums(), e)  # type: ignore[arg-type]
     with pytest.raises(InputError, match="choose one of"):
-        sw.Eraser(e, model, fill="gold")
+        sw.Eraser(model, e, fill="gold")
     other = Sums().eval()
     other.weight.data += 1
     with pytest.raises(InputError, match="another model"):
-        sw.Eraser(e, sw.Model(other, classes=CLASSES))
+        sw.Eraser(sw.Model(other, classes=CLASSES), e)
     with pytest.raises(InputError, match="answers no question"):
-        sw.Eraser(sw.from_array(np.ones((3, 5)), np.zeros((30, 50, 3), np.uint8)), model)
+        sw.Eraser(model, sw.from_array(np.ones((3, 5)), np.zeros((30, 50, 3), np.uint8)))
     with pytest.raises(QuestionError):
-        sw.Eraser(e, model, groups=["unicorn"])
-    view = sw.Eraser(e, model)
+        sw.Eraser(model, e, groups=["unicorn"])
+    view = sw.Eraser(model, e)
     with pytest.raises(InputError, match="paint bool"):
         view.erase(np.zeros((30, 50)))
     with pytest.raises(InputError, match="bytes"):
@@ -155,15 +155,15 @@ def test_strange_maps_are_summed_truthfully(model: sw.Model, x: torch.Tensor) ->
     e = sw.explain(model, x, sw.why("cat"), method="occlusion", window=10, stride=10)
     for values in (np.zeros((3, 5)), np.array([[np.nan]]), np.array([[np.inf, 1.0]])):
         e.values = values.astype(np.float32)
-        found = sw.Eraser(e, model).erase((0, 0, 30, 50))
+        found = sw.Eraser(model, e).erase((0, 0, 30, 50))
         assert found.under == pytest.approx(float(np.where(np.isfinite(values), values, 0).sum()))
-        assert sw.Eraser(e, model).figure()
+        assert sw.Eraser(model, e).figure()
 
 
 def test_it_links_draws_and_leaves_a_page(model: sw.Model, x: torch.Tensor, tmp_path: Any) -> None:
     e = sw.explain(model, x, sw.why("husky").rather_than("cat"), method="integrated-gradients")
     heat = sw.Heatmap(e)
-    view = sw.Eraser(e, model, link=heat)
+    view = sw.Eraser(model, e, link=heat)
     heat.selection = {"box": [5, 10, 20, 40]}
     assert view.selection["box"] == [5, 10, 20, 40]
     view.erase(view.selection["box"], "mean")
@@ -240,7 +240,7 @@ def _stopped_task() -> None:
 
 def test_threads_take_turns_with_a_model(model: sw.Model, x: torch.Tensor) -> None:
     e = sw.explain(model, x, sw.why("cat"), method="integrated-gradients")
-    view, wrong = sw.Eraser(e, model), []
+    view, wrong = sw.Eraser(model, e), []
 
     def ask_again() -> None:
         for _ in range(20):
