@@ -52,8 +52,31 @@ def run(quick: bool = False) -> Iterator[Row]:
                     found = grids.frames(page, gesture, 30 if quick else 80)
                     yield Row(f"64 maps {size} x {size}: {gesture}, script of a frame", found["median_ms"], "ms", bound,
                               f"95th percentile {found['p95_ms']:.1f} ms (at most {2 * bound})")
+        yield from _messages(browser)
+        yield from _stored()
         yield from _foil(browser)
         yield from _closed(browser)
+
+
+def _messages(browser: Any) -> Iterator[Row]:
+    import grids
+
+    from salwidgets.widgets import Comparison
+
+    for gesture, (during, after, stalls) in grids.messages(browser, Comparison(grids.grid_of(14))).items():
+        said = f"{after or 'none'} when it has come to rest" + (f"; the machine paused {stalls} times" if stalls else "")
+        yield Row(f"64 maps 14 x 14: {gesture}, messages to the kernel in 60 frames", max(0, during - stalls), "", 0, said)
+
+
+def _stored() -> Iterator[Row]:
+    import grids
+
+    from salwidgets.widgets.compact import compact_maps
+
+    maps = [np.asarray(e.values, np.float32) for e in grids.grid_of(224)]
+    _, error = compact_maps(np.concatenate([m.ravel() for m in maps]), [m.size for m in maps])
+    yield Row("64 maps 224 x 224: largest error of float16 in an exported page, of a map's range", error, "", 1e-3,
+              "the page says it")
 
 
 def _foil(browser: Any) -> Iterator[Row]:
@@ -64,6 +87,8 @@ def _foil(browser: Any) -> Iterator[Row]:
     view = Comparison(grids.basis_of(224, 64, 3), target="class 0", foil="class 1", columns="inputs")
     with grids.open_page(view, browser) as page:
         found = grids.another_foil(page, "class 2")
+    yield Row("64 maps 224 x 224 from bases: another foil, hidden maps painted before the last visible one",
+              found["too_early"], "", 0, "")
     yield Row("64 maps 224 x 224 from bases: another foil until the visible maps are painted",
               found["last_visible_ms"], "ms", None,
               f"{found['visible']:.0f} visible; the last of the hidden ones after {found['last_ms']:.0f} ms")

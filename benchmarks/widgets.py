@@ -1,4 +1,7 @@
-"""Frame times of the Contrast slider in an exported page in Chromium, with no kernel."""
+"""Frame times of the Contrast slider in an exported page in Chromium, with no kernel.
+
+The time of a frame is the processor's, of the page's main thread.
+"""
 
 from __future__ import annotations
 

@@ -168,8 +168,8 @@ class Scorecard(View):
         maps = self.shown_maps()
         if self.explanations and sum(m.nbytes for m in maps) > LITTLE:
             state["maps"], error = compact_maps(np.concatenate([m.ravel() for m in maps]), [m.size for m in maps])
-            state["stored"] = (f"This page keeps the maps as float16: largest error {percent(error)} of a map's range; cells "
-                               "closer than that may be hidden in another order than the model saw.")
+            state["stored"] = (f"This page keeps the maps as float16: largest error {percent(error)} of a map's range; "
+                               "cells closer than that may be hidden in another order than the model saw.")
         if len(self.pictures["view"]) > LITTLE // 4:
             state["pictures"], _ = compact_pictures(self._all_sheets(), exact=True)
         return state

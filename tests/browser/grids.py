@@ -139,6 +139,11 @@ def frames(page: Any, gesture: str, count: int = 60) -> dict[str, float]:
 
 
 def _times(page: Any, gesture: str, count: int) -> list[float]:
+    return script_times(page, _STEP, gesture, count)
+
+
+def script_times(page: Any, step: str, name: str, count: int) -> list[float]:
+    """The processor's time of the page's main thread for ``step([name, i])``, milliseconds each."""
     session = page.context.new_cdp_session(page)
     session.send("Performance.enable", {"timeDomain": "threadTicks"})
 
@@ -149,7 +154,7 @@ def _times(page: Any, gesture: str, count: int) -> list[float]:
     times = []
     for i in range(count):
         before = spent()
-        page.evaluate(_STEP, [gesture, i])
+        page.evaluate(step, [name, i])
         times.append(spent() - before)
     session.detach()
     return times
@@ -182,7 +187,9 @@ def another_foil(page: Any, foil: str) -> dict[str, float]:
       while (new Set(window.order.map((o) => o.canvas)).size < 64) await new Promise((done) => setTimeout(done, 10));
       const first = [...new Map([...window.order].reverse().map((o) => [o.canvas, o.time])).entries()];
       const times = (on) => first.filter(([canvas]) => visible.has(canvas) === on).map(([, time]) => time - start);
-      return { visible: visible.size, last_visible_ms: Math.max(...times(true)), first_hidden_ms: Math.min(...times(false)),
+      const done = Math.max(...times(true));
+      return { visible: visible.size, last_visible_ms: done, first_hidden_ms: Math.min(...times(false)),
+        too_early: times(false).filter((time) => time < done).length,
         last_ms: Math.max(...first.map(([, time]) => time - start)) };
     }""", foil))
 
@@ -252,4 +259,75 @@ _MOUNT = """async ([source, stored, id]) => {
 }"""
 
 
-__all__ = ["GESTURES", "another_foil", "basis_of", "first_paint", "frames", "grid_of", "leftovers", "open_page"]
+_COUNTED = """async ([source, stored, id, gestures, count]) => {
+  document.body.innerHTML = "<main></main>";
+  const { default: bundle } = await import(URL.createObjectURL(new Blob([source], { type: "text/javascript" })));
+  const bytes = (text) => new DataView(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer);
+  let sent = 0;
+  const modelOf = ({ state, buffers }) => {
+    for (const [path, text] of buffers) path.slice(0, -1).reduce((o, key) => o[key], state)[path.at(-1)] = bytes(text);
+    const callbacks = new Map();
+    let changed = false;
+    return {
+      get: (name) => state[name],
+      on: (event, f) => void callbacks.set(event, [...(callbacks.get(event) ?? []), f]),
+      off() {},
+      set(name, value) {
+        state[name] = value;
+        changed = true;
+        for (const f of callbacks.get(`change:${name}`) ?? []) f();
+      },
+      save_changes() { sent += changed; changed = false; }, send() { sent += 1; },
+    };
+  };
+  const models = Object.fromEntries(Object.entries(stored).map(([key, value]) => [key, modelOf(value)]));
+  const host = { getModel: async (ref) => models[ref.replace(/^anywidget:/, "")] };
+  await bundle.render({ model: models[id], el: document.querySelector("main"), host, signal: new AbortController().signal });
+  const rest = (ms) => new Promise((done) => setTimeout(done, ms));
+  await rest(500);
+  const play = new Function("name", "i", `%s; gestures.end = () => pointer("pointerup", 0.5, 0.5); gestures[name](i);`);
+  const found = {};
+  const frames = async (name, n) => {
+    let [last, stalls] = [performance.now(), 0];
+    for (let i = 0; i < n; i++) {
+      play(name, i);
+      await new Promise((done) => requestAnimationFrame(() => setTimeout(done, 0)));
+      stalls += performance.now() - last > 80;
+      last = performance.now();
+    }
+    const during = [sent, stalls];
+    play("end", 0);
+    await rest(400);
+    return during;
+  };
+  for (const name of gestures) {
+    await frames(name, 12);  // the first ones also compile the script
+    sent = 0;
+    const during = await frames(name, count);
+    found[name] = [during[0], sent - during[0], during[1]];
+  }
+  return found;
+}""".replace("%s", _GESTURES.replace("\\", "\\\\").replace("`", "\\`").replace("$", "\\$"))
+
+
+def messages(browser: Any, view: View, count: int = 60) -> dict[str, tuple[int, int, int]]:
+    """How often the page would write to a kernel while a gesture of ``count`` frames runs, and after it came to rest.
+
+    The third is how often the machine let the page wait for 80 ms or more: a gesture that pauses for 100 ms is at rest. The models are those of a notebook as far as a view sees them: what is not saved is not sent.
+    """
+    from salwidgets.widgets.base import STATIC
+    from salwidgets.widgets.export import page_state
+
+    context = browser.new_context(viewport={"width": 1120, "height": 1000})
+    try:
+        page = context.new_page()
+        page.set_content("<main></main>")
+        source = (STATIC / "widget.js").read_text("utf-8")
+        found = page.evaluate(_COUNTED, [source, page_state([view]), view.model_id, list(GESTURES), count])
+    finally:
+        context.close()
+    return {name: (int(during), int(after), int(stalls)) for name, (during, after, stalls) in found.items()}
+
+
+__all__ = ["GESTURES", "another_foil", "basis_of", "first_paint", "frames", "grid_of", "leftovers", "messages", "open_page",
+           "script_times"]

@@ -120,7 +120,8 @@ def test_the_map_is_told_in_words(opened: Any) -> None:  # noqa: F811
     page = opened(Randomisation(result()))
     page.wait_for_timeout(500)
     label = page.locator(".salw-stage:not([hidden])").get_attribute("aria-label")
-    assert label.startswith("Map at trained (1 of 4) for the question: ") and "Most of it: " in label and " %, " in label.replace("\u202f", " ")
+    assert label.startswith("Map at trained (1 of 4) for the question: ")
+    assert "Most of it: " in label and " %, " in label.replace("\u202f", " ")
 
 
 def test_in_jupyterlab_scrubbing_needs_no_kernel_and_python_hears_where_it_rests(browser: Any, tmp_path: Path) -> None:

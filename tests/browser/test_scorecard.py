@@ -29,7 +29,8 @@ def played(page: Any) -> np.ndarray:
 def test_the_picture_at_the_play_head_equals_numpys(opened: Any, fill: str) -> None:  # noqa: F811
     view = Scorecard(score_fakes.table(fill=fill))
     page = opened(view)
-    for metric, row, at in (("deletion", 0, 3), ("insertion", 1, 7), ("lerf", 2, 5), ("deletion", 3, 10), ("insertion", 0, 0)):
+    for metric, row, at in (("deletion", 0, 3), ("insertion", 1, 7), ("lerf", 2, 5), ("deletion", 3, 10),
+                            ("insertion", 0, 0)):
         page.locator(".salw-score-pick").nth(row % 2).click()
         page.get_by_label("Explanation", exact=True).select_option(str(row))
         page.get_by_label("Curves").select_option(metric)

@@ -33,7 +33,7 @@ export function createCompareControls(model: Model, closed: readonly boolean[], 
     if (off) (reference.options[i + 1] as HTMLOptionElement).disabled = true;
   });
   const sort = menu([["", "order given"], ...scores.map((s) => [s, s] as const)]);
-  const column = menu([["-1", "mean of all columns"], ...columns.map((c, i) => [String(i), c] as const)]);
+  const column = menu([["-1", "mean of all"], ...columns.map((c, i) => [String(i), c] as const)]);
   const way = menu([["1", "largest first"], ["", "smallest first"]]);
   const size = h("input", { type: "range", min: 56, max: 320, step: 4, value: 104 });
   const each = h("input", { type: "checkbox" });

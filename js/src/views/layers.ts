@@ -194,7 +194,8 @@ export const mount: Mount = async (el, model, host, signal) => {
   const scrubber = createScrubber(player, maps.length, String(model.get("through")), signal);
   const chart = createChart(maps.length, (at) => player.to(at), signal);
   const table = createSteps(labels, maps, lines, String(model.get("through")), signal);
-  const title = h("div", { class: "salw-step", role: "heading", "aria-level": 3 });
+  const long = labels.some((label) => label.length > 32) && "salw-step-long"; // two lines at every step, or the map would jump
+  const title = h("div", { class: `salw-step ${long || ""}`, role: "heading", "aria-level": 3 });
   const caption = h("p", { class: "salw-caption" });
   const question = String(model.get("title"));
 

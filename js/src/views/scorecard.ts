@@ -341,7 +341,7 @@ export const mount: Mount = async (el, model, host, signal) => {
     h("div", { class: "salw-score-body" },
       plotted.length > 0 && h("div", { class: "salw-left" }, chart.el, h("div", { class: "salw-scrubber" }, play, slider)),
       plotted.length > 0 && h("div", { class: "salw-left" }, playback.el, played, noPicture),
-      withMaps && h("div", { class: "salw-left" }, stages.el, bar.el, badge, readout.el)),
+      withMaps && h("div", { class: "salw-left" }, stages.el, bar.el, badge), withMaps && readout.el),
     agreementTable(columns, model.get("agreement") as (number | null)[][]),
     Boolean(model.get("stored")) && h("p", { class: "salw-note" }, String(model.get("stored"))), metricFacts(columns), everyRow(rows.map(labelOf), columns, signal),
     withMaps && h("details", { class: "salw-fold" }, h("summary", {}, "How maps are drawn"), controls.el,
