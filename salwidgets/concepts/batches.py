@@ -143,8 +143,15 @@ def _is_pair(item: Any) -> bool:
 
 
 def _plain(label: Any) -> Any:
-    """A label as an int or a name."""
-    return label if isinstance(label, str) else int(label)
+    """A label as an int or a name; `InputError` for what is neither."""
+    if isinstance(label, str):
+        return str(label)
+    try:
+        if int(label) == float(label):
+            return int(label)
+    except (TypeError, ValueError, OverflowError, RuntimeError):
+        pass
+    raise InputError(f"{label!r} is no label; give the names of classes, or their indices.")
 
 
 def _is_indexed(images: Any) -> bool:
@@ -153,6 +160,8 @@ def _is_indexed(images: Any) -> bool:
 
 def class_indices(labels: Sequence[Any], model: Model) -> np.ndarray:
     """Class indices int64 `[N]` of labels given as names or indices; `InputError` names the label that fits no class."""
+    if isinstance(labels, str) or not hasattr(labels, "__len__"):
+        raise InputError(f"labels={labels!r}; give a list with the name or index of one class per image.")
     out, seen = np.zeros(len(labels), np.int64), {}
     for i, label in enumerate(labels):
         key = _plain(label)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +14,9 @@ from ..explainers.progress import Progress, ProgressOption
 from ..models import Model
 from .activations import LayerReader, rows_of
 from .batches import Batches
-from .dictionary import make_dictionary
-from .fitting import _signs, check_rows
+from .checks import check_extractor, whole_number
+from .dictionary import fit_in_rounds, make_dictionary
+from .fitting import check_rows, check_signs
 from .matching import folds_of, stability
 from .measures import hoyer
 
@@ -61,32 +62,48 @@ def choose_n_concepts(extractor: ConceptExtractor, images: Any, n_concepts: Iter
 
     The network runs once. Dictionaries are learnt on at most ``most_cells`` activations, drawn by the extractor's seed.
     Proposed is (ours) the elbow of relative_l2 (the point farthest below the line between its ends) among the numbers whose
-    stability (mean of seeds and folds) is at least 0.9 of the best. It is a proposal: look at the figure.
+    stability (mean of seeds and folds) is at least 0.9 of the best. It is a proposal: look at the figure. progress: as
+    everywhere (a callable may raise to stop); None: as the extractor says.
 
     >>> world = sw.worlds.creatures(n=24)
     >>> extractor = sw.concepts.ConceptExtractor(world.model("cnn"))
     >>> choose_n_concepts(extractor, world.images, (2, 4, 6), most_cells=1000).n_concepts in (2, 4, 6)
     True
     """
-    sizes = sorted({int(k) for k in n_concepts})
-    if not sizes or sizes[0] < 1:
-        raise InputError(f"n_concepts={sizes}; give whole numbers of at least 1, for example range(2, 21, 2).")
+    check_extractor(extractor, fitted=False)
+    sizes = _sizes(n_concepts)
+    for name, value, least in (("folds", folds, 0), ("seeds", seeds, 0), ("most_cells", most_cells, 1)):
+        whole_number(name, value, least)
+    progress = extractor.progress if progress is None else progress
     rows, groups = _cells(extractor, images, most_cells, progress)
     check_rows(torch.from_numpy(rows), sizes[-1])
-    kept = folds_of(groups, folds, extractor.random_state) if folds > 1 else []
+    kept = folds_of(groups, folds, extractor.random_state or 0) if folds > 1 else []
     found: list[tuple[float, ...]] = []
-    with Progress(len(sizes), "trying numbers of concepts", progress) as bar:
+    each = 1 + len(kept) + (seeds if seeds > 1 else 0)
+    with Progress(len(sizes) * each, "trying numbers of concepts", progress) as bar:
         for k in sizes:
-            found.append(_tried(extractor, rows, kept, k, seeds))
-            bar.step(1)
+            found.append(_tried(extractor, rows, kept, k, seeds, bar.step))
     table = dict(zip(("relative_l2", "hoyer", "stability_seeds", "stability_folds"), np.array(found).T, strict=True))
     place, reason = _proposal(sizes, table)
     return ConceptChoice(sizes[place], reason, sizes, table)
 
 
-def _tried(extractor: ConceptExtractor, rows: np.ndarray, kept: list[np.ndarray], k: int, seeds: int) -> tuple[float, ...]:
-    start = extractor.random_state
-    dictionary = make_dictionary(extractor.dictionary, k, start).fit(rows)
+def _sizes(given: Any) -> list[int]:
+    numbers = [given] if isinstance(given, (int, np.integer)) else given
+    try:
+        sizes = sorted({whole_number("n_concepts", k, 1) for k in numbers})
+    except TypeError:
+        sizes = []
+    if not sizes:
+        raise InputError(f"n_concepts={given!r}; give whole numbers of at least 1, for example range(2, 21, 2).")
+    return sizes
+
+
+def _tried(extractor: ConceptExtractor, rows: np.ndarray, kept: list[np.ndarray], k: int, seeds: int,
+           step: Callable[[int], None]) -> tuple[float, ...]:
+    start = extractor.random_state or 0
+    dictionary = fit_in_rounds(make_dictionary(extractor.dictionary, k, start), rows, lambda: step(0))
+    step(1)
     u = np.asarray(dictionary.encode(rows))
     offset = getattr(dictionary, "offset_", None)
     rebuilt = u @ np.asarray(dictionary.components_) + (0 if offset is None else offset)
@@ -94,8 +111,8 @@ def _tried(extractor: ConceptExtractor, rows: np.ndarray, kept: list[np.ndarray]
     sparse = hoyer(u)
     sparse = sparse[np.isfinite(sparse)]
     return (error, float(sparse.mean()) if len(sparse) else float("nan"),
-            stability(dictionary, [rows] * seeds, [start + s for s in range(seeds)]) if seeds > 1 else float("nan"),
-            stability(dictionary, [rows[f] for f in kept], [start] * len(kept)))
+            stability(dictionary, [rows] * seeds, [start + s for s in range(seeds)], step) if seeds > 1 else float("nan"),
+            stability(dictionary, [rows[f] for f in kept], [start] * len(kept), step))
 
 
 def _cells(extractor: ConceptExtractor, images: Any, most: int, progress: ProgressOption) -> tuple[np.ndarray, np.ndarray]:
@@ -110,7 +127,7 @@ def _cells(extractor: ConceptExtractor, images: Any, most: int, progress: Progre
         for x, _ in batches:
             reader = reader or LayerReader(model, extractor.layer, x, extractor.crop)
             maps, _ = reader.maps(x, first)
-            _signs(reader, dictionary, maps)
+            check_signs(reader, dictionary, maps)
             new = rows_of(maps) if extractor.mode == "holistic" else \
                 reader.crop_means(x, extractor.batch_size, first).flatten(0, 1)
             # The cells with the largest random keys are a uniform sample, whatever number comes.

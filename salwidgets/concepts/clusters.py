@@ -11,6 +11,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..explainers.progress import Progress, ProgressOption
+from .checks import seed, whole_number
 from .cluster_words import sentence
 from .grouping import METHODS, SELECTS, Grouping, group, medoid
 from .map_stack import MapStack, as_items, stack
@@ -235,6 +236,9 @@ class ExplanationClusters:
             if getattr(self, name) not in choices:
                 raise InputError(f"{name}={getattr(self, name)!r} is none of {', '.join(map(repr, choices))}.")
         k, c = self.n_clusters, self.n_components
+        seed(self.random_state)
+        if self.min_cluster_size is not None:
+            whole_number("min_cluster_size", self.min_cluster_size, 2)
         if k != "auto" and (isinstance(k, bool) or not isinstance(k, (int, np.integer)) or k < 1):
             raise InputError(f"n_clusters={k!r} is no number of clusters; give one of at least 1, or 'auto'.")
         if k != "auto" and self.method == "hdbscan":

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from ..captions import percent, signed
 from ..figures import QUIET, PrintFigure, width_of
 from ..figures.drawing import plain
+from .checks import whole_number
 
 if TYPE_CHECKING:
     from .choosing import ConceptChoice
@@ -25,7 +26,7 @@ def concept_figure(extractor: ConceptExtractor, n_crops: int = 6, concepts: Sequ
                    width: str | float | None = None) -> Figure:
     """Name, best crops, importance, prevalence and reliability of each concept, the most important first."""
     order = [int(k) for k in extractor.order_] if concepts is None else [extractor._index(k) for k in concepts]
-    across = max(1, int(n_crops))
+    across = whole_number("n_crops", n_crops, 1)
     if width is None:
         width, side = _LABEL + across * (_SIDE + _GAP) + _BAR + _RIGHT, _SIDE
     else:

@@ -20,7 +20,7 @@ def concept_maps(extractor: ConceptExtractor, batches: Iterable[tuple[Tensor, Te
                  concepts: Sequence[int] | None) -> Explanations:
     """One explanation per image and concept, shape (inputs, 1, concepts)."""
     which = [extractor._index(k) for k in (range(len(extractor.components_)) if concepts is None else concepts)]
-    model = extractor._asked()
+    model = extractor.model_
     found: list[Explanation] = []
     for x, maps, logits in batches:
         u = encode(extractor.dictionary_, maps).cpu().numpy()

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import copy
 import warnings
+from collections.abc import Callable
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
@@ -23,6 +24,12 @@ import numpy as np
 from ..errors import MethodError
 
 _ROWS_AT_ONCE = 4096
+_ROUNDS = 25  # of a large factorisation between two looks at whether it is to be stopped
+_LARGE = 2e8  # products in a round, from which on a factorisation takes seconds
+
+
+def _nothing() -> None:
+    pass
 
 
 @runtime_checkable
@@ -49,6 +56,8 @@ class BaseDictionary:
     kind: ClassVar[str] = ""
     nonnegative: ClassVar[bool] = False
     components_: np.ndarray
+    #: called between rounds of long work; may raise to stop it
+    between: Callable[[], None] = staticmethod(_nothing)
 
     def __init__(self, n_concepts: int = 10, random_state: int = 0):
         self.n_concepts = n_concepts
@@ -84,12 +93,32 @@ class NMFDictionary(BaseDictionary):
 
         self._check(rows)
         start = "nndsvda" if self.n_concepts <= min(rows.shape) else "random"
-        way = NMF(self.n_concepts, init=start, random_state=self.random_state, alpha_W=self.alpha, max_iter=self.steps)
+        large = rows.shape[0] * self.n_concepts * (rows.shape[1] + 10 * self.n_concepts) > _LARGE
+        rounds = min(_ROUNDS, self.steps) if large else self.steps
+        way = NMF(self.n_concepts, init=start, random_state=self.random_state, alpha_W=self.alpha, max_iter=rounds)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # 200 rounds are the definition here, settled or not
-            way.fit(rows)
-        self.components_ = np.asarray(way.components_, np.float32)
+            u = way.fit_transform(rows)
+            w = way.components_ if way.n_iter_ < rounds else self._go_on(rows, u, way.components_, rounds)
+        self.components_ = np.asarray(w, np.float32)
         return self
+
+    def _go_on(self, rows: np.ndarray, u: np.ndarray, w: np.ndarray, done: int) -> np.ndarray:
+        """The rounds that are left, a few at a time, until the error falls by less than 1e-4 of itself in so many."""
+        from sklearn.decomposition import non_negative_factorization
+
+        last = float("inf")
+        while done < self.steps:
+            self.between()
+            rounds = min(_ROUNDS, self.steps - done)
+            u, w, _ = non_negative_factorization(rows, W=u, H=w, n_components=self.n_concepts, init="custom",
+                                                 alpha_W=self.alpha, max_iter=rounds)
+            done += rounds
+            error = float(np.linalg.norm(rows - u @ w))
+            if last - error <= 1e-4 * error:
+                break
+            last = error
+        return w
 
     def partial_fit(self, rows: np.ndarray) -> NMFDictionary:
         """Learn from some more rows: scikit-learn's MiniBatchNMF, ``_ROWS_AT_ONCE`` rows a step."""
@@ -127,7 +156,7 @@ class TorchNMFDictionary(NMFDictionary):
         from .torch_nmf import hals
 
         self._check(rows)
-        _, w = hals(torch.as_tensor(rows), self.n_concepts, self.random_state, self.alpha, self.steps)
+        _, w = hals(torch.as_tensor(rows), self.n_concepts, self.random_state, self.alpha, self.steps, between=self.between)
         self.components_ = w.cpu().numpy()
         return self
 
@@ -238,7 +267,7 @@ class SemiNMFDictionary(BaseDictionary):
 
         start = KMeansDictionary(self.n_concepts, self.random_state).fit(rows).encode(rows) + np.float32(0.2)
         x = torch.from_numpy(np.ascontiguousarray(rows, np.float32))
-        _, w = semi_nmf(x, torch.from_numpy(start), self.steps)
+        _, w = semi_nmf(x, torch.from_numpy(start), self.steps, between=self.between)
         self.components_ = w.numpy()
         return self
 
@@ -299,6 +328,17 @@ def make_dictionary(dictionary: str | Dictionary, n_concepts: int = 10, random_s
         if hasattr(mine, name):
             setattr(mine, name, value)
     return mine
+
+
+def fit_in_rounds(dictionary: Any, rows: Any, between: Callable[[], None]) -> Any:
+    """``dictionary.fit(rows)``; built-in ones call ``between`` between their rounds, and it may raise to stop them."""
+    if not isinstance(dictionary, BaseDictionary):
+        return dictionary.fit(rows)
+    dictionary.between = between
+    try:
+        return dictionary.fit(rows)  # type: ignore[attr-defined]
+    finally:
+        del dictionary.between
 
 
 def restored(kind: str, components: np.ndarray, offset: np.ndarray | None, random_state: int,

@@ -18,11 +18,12 @@ from ..models import Model
 from ..questions import Question, why
 from .activations import LayerReader
 from .batches import Batches, class_indices
+from .checks import seed, whole_number
 from .concept_heads import ConceptHead, closed_form, make_head
 from .crops import BestCrops, Crop
 from .dictionary import Dictionary, make_dictionary
 from .fitting import Weighed, encode, learn, weigh
-from .importance import check_method, importances, passes
+from .importance import check_method, passes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -148,9 +149,10 @@ class ConceptExtractor:
             raise MethodError(f"mode={self.mode!r}; use one of {', '.join(MODES)}.")
         check_method(self.importance)
         for name in ("n_concepts", "batch_size", "max_bytes", *(["crop"] if self.crop is not None else [])):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-                raise MethodError(f"{name}={value!r}; give a whole number of at least 1.")
+            whole_number(name, getattr(self, name), 1, MethodError)
+        seed(self.random_state, MethodError)
+        if self.layer is not None and not isinstance(self.layer, str):
+            raise MethodError(f"layer={self.layer!r}; give the name of a layer, or None.")
 
     def _store(self, model: Model, reader: LayerReader, dictionary: Any, head: ConceptHead, question: Question,
                weighed: Weighed, crops: BestCrops, truth: np.ndarray | None) -> None:
@@ -218,7 +220,10 @@ class ConceptExtractor:
     def inverse_transform(self, coefficients: np.ndarray) -> np.ndarray:
         """Activations `[N, C, h, w]` that coefficients `[N, K, h, w]` stand for."""
         self._fitted()
-        u = np.asarray(coefficients, np.float32)
+        try:
+            u = np.asarray(coefficients, np.float32)
+        except (TypeError, ValueError) as e:
+            raise InputError(f"coefficients must be numbers [N, {len(self.components_)}, h, w]; {e}.") from e
         if u.ndim != 4 or u.shape[1] != len(self.components_):
             raise InputError(f"coefficients have shape {list(u.shape)}; [N, {len(self.components_)}, h, w] is expected.")
         rebuilt = np.einsum("nkhw,kc->nchw", u, self.components_)
@@ -227,18 +232,9 @@ class ConceptExtractor:
 
     def image_importance(self, images: Any) -> np.ndarray:
         """Importance `[N, K]` of each concept for the question on other images, by the same method as in `fit`."""
-        from ..explainers.base import bind_columns
+        from .looking import looks
 
-        self._fitted()
-        found, head, first = [], None, 0
-        for x, maps, logits in self._read(images):
-            if head is None:
-                head = self._new_head(closed_form(self._asked(), self._reader.layer, x[:8]))
-            columns = bind_columns(self._asked(), logits, [self.question_], False, first)
-            u = encode(self.dictionary_, maps)
-            found.append(importances(head, x, u, columns, self.importance).cpu().numpy())
-            first += len(x)
-        return np.concatenate(found)
+        return np.concatenate([look.importance().cpu().numpy() for look in looks(self, images)])
 
     def maps(self, images: Any, concepts: Sequence[int] | None = None) -> Explanations:
         """Concept maps of ``images`` as `Explanations` of shape (inputs, 1, concepts): to look at, save and export.
@@ -253,7 +249,7 @@ class ConceptExtractor:
     def best_crops(self, k: int, n: int = 8) -> list[Crop]:
         """The ``n`` crops (at most 24) that show concept ``k`` best, one per image, strongest first."""
         self._fitted()
-        return self._crops.found[self._index(k)][:n]
+        return self._crops.found[self._index(k)][:whole_number("n", n, 0)]
 
     def rename(self, k: int, name: str) -> ConceptExtractor:
         """Call concept ``k`` ``name``, in maps, figures, views and sentences."""
@@ -298,29 +294,38 @@ class ConceptExtractor:
 
     def _read(self, images: Any) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         """(images, activations, logits) of each batch, in one session that ends with the reading, however it ends."""
-        self._fitted()
-        model = self._asked()
-        if not callable(getattr(self.dictionary_, "encode", None)):
-            raise MethodError("the dictionary of this extractor was an object of your own; give it to load(path, model, "
-                              "dictionary=...) to use it on images.")
+        model = self.model_
+        self.usable_dictionary()
         batches = Batches(model, images, self.batch_size, self.max_bytes)
         with Progress(batches.total or 0, "finding concepts", self.progress) as bar, model.session():
             first = 0
             for x, _ in batches:
-                if getattr(self, "_reader", None) is None or self._reader.size != tuple(x.shape[-2:]):
-                    self._reader = LayerReader(model, self.layer_, x, self.crop)
-                maps, logits = self._reader.maps(x, first)
+                maps, logits = self.reader_of(x).maps(x, first)
                 bar.step(len(x))
                 first += len(x)
                 yield x, maps, logits
 
-    def _new_head(self, closed: Any) -> ConceptHead:
-        return make_head(self._asked(), self._reader, closed, self.dictionary_, self.batch_size)
-
-    def _asked(self) -> Model:
+    @property
+    def model_(self) -> Model:
+        """The model that answers; `ModelError` if the extractor was loaded without one."""
+        self._fitted()
         if self._model is None:
             raise ModelError("this extractor was loaded without its model; use ConceptExtractor.load(path, model).")
         return self._model
+
+    def usable_dictionary(self) -> Any:
+        """The fitted dictionary; `MethodError` if it was the user's own and was not given again to `load`."""
+        self._fitted()
+        if not callable(getattr(self.dictionary_, "encode", None)):
+            raise MethodError("the dictionary of this extractor was an object of your own; give it to load(path, model, "
+                              "dictionary=...) to use it on images.")
+        return self.dictionary_
+
+    def reader_of(self, x: Tensor) -> LayerReader:
+        """What reads the fitted layer for images of the size of ``x`` `[n, ...]`, inside a session."""
+        if getattr(self, "_reader", None) is None or self._reader.size != tuple(x.shape[-2:]):
+            self._reader = LayerReader(self.model_, self.layer_, x, self.crop)
+        return self._reader
 
     def _fitted(self) -> None:
         if not hasattr(self, "components_"):

@@ -21,6 +21,7 @@ from .activations import LayerReader, maps_of, rows_of
 from .batches import Batches
 from .concept_heads import ConceptHead
 from .crops import BestCrops
+from .dictionary import fit_in_rounds
 from .importance import importances
 
 _ROWS = 16_384  # cells in one step of a dictionary that learns from a stream
@@ -66,7 +67,7 @@ def learn(reader: LayerReader, batches: Batches, dictionary: Any, mode: str, max
     held, first = 0, 0
     for x, labels in batches:
         maps, logits = reader.maps(x, first)
-        _signs(reader, dictionary, maps)
+        check_signs(reader, dictionary, maps)
         step(len(x))
         rows = None
         if mode == "crops":
@@ -96,7 +97,7 @@ def learn(reader: LayerReader, batches: Batches, dictionary: Any, mode: str, max
         return learnt
     rows = torch.cat(crops).flatten(0, 1) if crops else torch.cat([rows_of(m) for m in learnt.maps])
     check_rows(rows, dictionary.n_concepts if hasattr(dictionary, "n_concepts") else None)
-    dictionary.fit(given(dictionary, rows))
+    fit_in_rounds(dictionary, given(dictionary, rows), lambda: step(0))
     learnt.crops = crops or None
     return learnt
 
@@ -142,8 +143,8 @@ def weigh(reader: LayerReader, batches: Batches, learnt: Learnt, head: ConceptHe
         columns = bind_columns(reader.model, logits, [question], False, first)
         out.importance.append(importances(head, x, u, columns, method).cpu().numpy())
         out.rebuilt.append(head.scores(x, u, torch.ones(1, u.shape[1]).to(u), columns)[:, 0].cpu().numpy())
-        _note(out, columns, logits, labels)
-        gap, size = _error(head, maps, u)
+        note_answers(out, columns, logits, labels)
+        gap, size = left_out(head, maps, u)
         out.error, out.size = out.error + gap, out.size + size
         pictures = reader.model.pictures(x)
         _keep(out, u, pictures, max_bytes)
@@ -181,7 +182,8 @@ def check_rows(rows: Tensor, n_concepts: int | None) -> None:
                          "another layer, or other images.")
 
 
-def _signs(reader: LayerReader, dictionary: Any, maps: Tensor) -> None:
+def check_signs(reader: LayerReader, dictionary: Any, maps: Tensor) -> None:
+    """Raises `MethodError` for negative activations where the dictionary takes none."""
     if getattr(dictionary, "nonnegative", False) and float(maps.min()) < 0:
         from .dictionary import negative_rows
 
@@ -194,7 +196,7 @@ def _can_stream(dictionary: Any, max_bytes: int) -> None:
                           "to learn from a stream. Raise max_bytes, give fewer images, or use nmf, kmeans, pca or semi-nmf.")
 
 
-def _note(out: Weighed, columns: Columns, logits: Tensor, labels: Any) -> None:
+def note_answers(out: Weighed, columns: Columns, logits: Tensor, labels: Any) -> None:
     """Scores, predictions, and whether the prediction is of the target."""
     best = logits.argmax(1).cpu().numpy()
     out.scores.append(apply(columns, logits)[0].cpu().numpy())
@@ -207,7 +209,7 @@ def _note(out: Weighed, columns: Columns, logits: Tensor, labels: Any) -> None:
     out.labels.append(labels)
 
 
-def _error(head: ConceptHead, maps: Tensor, u: Tensor) -> tuple[float, float]:
+def left_out(head: ConceptHead, maps: Tensor, u: Tensor) -> tuple[float, float]:
     """Squared size of what the concepts leave out of activations ``maps``, and of the activations."""
     rebuilt = torch.einsum("nkhw,kc->nchw", u, head.w)
     if head.offset is not None:

@@ -110,8 +110,6 @@ def _hdbscan(points: np.ndarray, settings: dict[str, Any], truth: list[Any] | No
 
     n = len(points)
     least = settings["min_cluster_size"] or max(5, n // 50)
-    if least < 2:
-        raise InputError(f"min_cluster_size={least}; a cluster has at least 2 members.")
     if least > n:
         return Grouping(np.zeros(n, np.int64), np.full(n, np.nan), notices=(
             f"{n} maps are fewer than a cluster needs ({least}): they are shown as one.",))

@@ -124,7 +124,10 @@ def _probabilities(given: Any, known: list[Explanation | None]) -> np.ndarray:
     if given is None:
         found = [e.probability if e is not None else None for e in known]
         return np.array([np.nan if p is None else p for p in found], np.float64)
-    a = np.asarray(given.detach().cpu() if hasattr(given, "detach") else given, np.float64)
+    try:
+        a = np.asarray(given.detach().cpu() if hasattr(given, "detach") else given, np.float64)
+    except (TypeError, ValueError) as e:
+        raise InputError(f"probabilities must be numbers, one for each map; {e}.") from e
     if a.shape != (len(known),):
         raise InputError(f"probabilities has shape {list(a.shape)} for {len(known)} maps; give one for each.")
     if not np.isfinite(a).all() or a.min() < 0 or a.max() > 1:

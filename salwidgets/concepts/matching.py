@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from .dictionary import make_dictionary
+from .dictionary import fit_in_rounds, make_dictionary
 
 
 def cosines(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -30,16 +31,18 @@ def likeness(a: np.ndarray, b: np.ndarray, signed: bool = True) -> float:
     return float(found[matched(found)].mean())
 
 
-def stability(dictionary: Any, rows: list[np.ndarray], seeds: list[int]) -> float:
+def stability(dictionary: Any, rows: list[np.ndarray], seeds: list[int],
+              step: Callable[[int], None] = lambda n: None) -> float:
     """Mean `likeness` between all pairs of dictionaries learnt from ``rows[i]`` with ``seeds[i]``; NaN for fewer than two.
 
-    1 means the same concepts every time. dictionary: a name, or an object whose copies are fitted.
+    1 means the same concepts every time. dictionary: a name, or an object whose copies are fitted. step: told of each.
     """
     learnt = []
     for some, seed in zip(rows, seeds, strict=True):
         k = getattr(dictionary, "n_concepts", None)
         made = make_dictionary(dictionary, k, seed) if k is not None else make_dictionary(dictionary, random_state=seed)
-        learnt.append(np.asarray(made.fit(some).components_))
+        learnt.append(np.asarray(fit_in_rounds(made, some, lambda: step(0)).components_))
+        step(1)
     signed = getattr(dictionary, "kind", "") != "pca"
     pairs = [likeness(a, b, signed) for i, a in enumerate(learnt) for b in learnt[i + 1:]]
     return float(np.mean(pairs)) if pairs else float("nan")

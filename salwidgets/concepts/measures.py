@@ -13,12 +13,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..errors import InputError
-from ..explainers.base import Columns, bind_columns
+from ..explainers.progress import Progress, ProgressOption
 from .activations import rows_of
-from .concept_heads import ConceptHead, closed_form
-from .fitting import encode
-from .importance import importances
+from .checks import check_extractor, whole_number
+from .concept_heads import ConceptHead
+from .fitting import left_out
+from .looking import Look, looks
 from .matching import folds_of, stability
 
 if TYPE_CHECKING:
@@ -95,46 +95,49 @@ class _Sums:
 
 
 def quality(extractor: ConceptExtractor, images: Any, *, folds: int = 4, seeds: int = 3, subsets: int = 64,
-            random_state: int = 0) -> ConceptQuality:
+            random_state: int = 0, progress: ProgressOption = None) -> ConceptQuality:
     """Judge a fitted `ConceptExtractor` on ``images`` (better not those it was fitted on), for its own question.
 
     folds, seeds: how many dictionaries are learnt again for stability (0 or 1: not measured, NaN). subsets: random
     subsets of concepts for c_mu_fidelity. Activations are held for stability and Frechet up to the extractor's max_bytes.
+    progress: as everywhere (a callable may raise to stop); None: as the extractor says.
 
     >>> world = sw.worlds.creatures(n=24)
     >>> extractor = sw.concepts.ConceptExtractor(world.model("cnn"), n_concepts=4).fit(world.images, "flutterling")
     >>> quality(extractor, world.images, folds=0, seeds=0).dead
     []
     """
-    extractor._fitted()
-    if min(folds, seeds) < 0 or subsets < 2:
-        raise InputError(f"folds={folds}, seeds={seeds}, subsets={subsets}: give numbers of at least 0, 0 and 2.")
+    check_extractor(extractor)
+    extractor.usable_dictionary()
+    for name, value, least in (("folds", folds, 0), ("seeds", seeds, 0), ("subsets", subsets, 2),
+                               ("random_state", random_state, 0)):
+        whole_number(name, value, least)
     k = len(extractor.components_)
     random = np.random.default_rng(random_state)
     half = (random.random((subsets, k)).argsort(1) < max(1, k // 2)).astype(np.float32)
-    sums, head = _Sums(), None
-    for x, maps, logits in extractor._read(images):
-        u = encode(extractor.dictionary_, maps)
-        if head is None:
-            head = extractor._new_head(closed_form(extractor._asked(), extractor._reader.layer, x[:8]))
-        columns = bind_columns(extractor._asked(), logits, [extractor.question_], False, sums.images)
-        _activations(sums, head, maps, u, extractor.max_bytes)
-        _scores(sums, head, x, u, columns, extractor.importance, torch.from_numpy(half).to(u), random)
-        sums.images += len(x)
-    assert head is not None and sums.peak is not None
+    sums = _Sums()
+    for look in looks(extractor, images, 3 * (k + 1) + subsets, progress):
+        _activations(sums, look.head, look.maps, look.u, extractor.max_bytes)
+        _scores(sums, look, torch.from_numpy(half).to(look.u), random)
+        sums.images += len(look.x)
+    assert sums.peak is not None
     rows = np.concatenate(sums.rows)
-    notices = [] if len(rows) >= sums.images * maps[0, 0].numel() else \
+    notices = [] if sums.held == sums.images else \
         [f"stability and frechet are of the first {sums.held} of {sums.images} images (max_bytes)."]
     groups = np.repeat(np.arange(sums.held), len(rows) // max(1, sums.held))
     dictionary = extractor.dictionary_
     kept = [rows[f] for f in folds_of(groups, folds, random_state)] if folds > 1 else []
+    show = extractor.progress if progress is None else progress
+    with Progress(len(kept) + (seeds if seeds > 1 else 0), "learning again", show) as bar:
+        over_folds = stability(dictionary, kept, [dictionary.random_state] * len(kept), bar.step)
+        over_seeds = stability(dictionary, [rows] * seeds, [random_state + 1 + s for s in range(seeds)], bar.step) \
+            if seeds > 1 else float("nan")
     curves = torch.cat(sums.curves, 1).double().mean(1).cpu().numpy()
     mean_size = np.sqrt((rows.astype(np.float64) ** 2).sum(1)).mean()
     return ConceptQuality(
         float(np.sqrt(sums.gap / max(sums.size, 1e-30))), _mean(np.concatenate(sums.hoyer)),
-        stability(dictionary, kept, [dictionary.random_state] * len(kept)),
-        stability(dictionary, [rows] * seeds, [random_state + 1 + s for s in range(seeds)]) if seeds > 1 else float("nan"),
-        frechet(rows, _rebuilt(dictionary, rows, head)), _area(curves[0]), _area(curves[1]), _area(curves[2]),
+        over_folds, over_seeds, frechet(rows, _rebuilt(dictionary, rows, look.head)),
+        _area(curves[0]), _area(curves[1]), _area(curves[2]),
         _mean(np.concatenate(sums.fidelity)), [i for i in range(k) if sums.peak[i] <= _DEAD * mean_size], sums.images,
         {"deletion": curves[0], "insertion": curves[1]}, tuple(notices))
 
@@ -159,9 +162,7 @@ def frechet(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def _activations(sums: _Sums, head: ConceptHead, maps: Tensor, u: Tensor, max_bytes: int) -> None:
-    from .fitting import _error
-
-    gap, size = _error(head, maps, u)
+    gap, size = left_out(head, maps, u)
     sums.gap, sums.size = sums.gap + gap, sums.size + size
     sums.hoyer.append(hoyer(rows_of(u).cpu().numpy()))
     peak = (u.abs().amax((0, 2, 3)) * head.w.norm(dim=1)).cpu().numpy()
@@ -171,17 +172,17 @@ def _activations(sums: _Sums, head: ConceptHead, maps: Tensor, u: Tensor, max_by
         sums.held += len(maps)
 
 
-def _scores(sums: _Sums, head: ConceptHead, x: Tensor, u: Tensor, columns: Columns, method: str, half: Tensor,
-            random: np.random.Generator) -> None:
+def _scores(sums: _Sums, look: Look, half: Tensor, random: np.random.Generator) -> None:
     """Scores while concepts go and come, and the correlation of importance with what removal does."""
+    u = look.u
     n, k = u.shape[:2]
-    found = importances(head, x, u, columns, method)
+    found = look.importance()
     rank = found.argsort(dim=1, descending=True, stable=True).argsort(dim=1)
     count = torch.arange(k + 1, device=u.device)
     put = (rank[:, None] < count[:, None]).to(u)
     chance = torch.from_numpy(random.random((n, k)).argsort(1).argsort(1)).to(u.device)
     masks = [1 - put, put, (chance[:, None] < count[:, None]).to(u), (1 - half).expand(n, -1, -1)]
-    parts = head.scores(x, u, torch.cat(masks, 1), columns).split([k + 1, k + 1, k + 1, len(half)], 1)
+    parts = look.head.scores(look.x, u, torch.cat(masks, 1), look.columns).split([k + 1, k + 1, k + 1, len(half)], 1)
     sums.curves.append(torch.stack(parts[:3]))
     lost = (parts[1][:, -1:] - parts[3]).double()
     said = (found @ half.T).double()

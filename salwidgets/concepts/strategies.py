@@ -12,6 +12,7 @@ import numpy as np
 from ..captions import percent
 from ..errors import InputError
 from .checking import Check
+from .checks import seed, whole_number
 from .cluster_words import figures
 from .rates import accuracy, opening, unreliable
 from .strategy_points import Points, embed, fitted_points, neighbours, new_points, shares
@@ -199,9 +200,8 @@ class StrategyGraph:
         if self.embedding not in _EMBEDDINGS:
             raise InputError(f"embedding={self.embedding!r} is none of {', '.join(map(repr, _EMBEDDINGS))}.")
         for name, least in (("n_neighbors", 0), ("min_images", 1)):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-                raise InputError(f"{name}={value!r}; give a whole number of at least {least}.")
+            whole_number(name, getattr(self, name), least)
+        seed(self.random_state)
 
     def _fitted(self) -> None:
         if not hasattr(self, "leading_"):

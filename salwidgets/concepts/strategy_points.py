@@ -41,23 +41,15 @@ def fitted_points(extractor: Any, labels: Sequence[Any] | None) -> Points:
 
 def new_points(extractor: Any, images: Any, labels: Sequence[Any] | None) -> Points:
     """Other images: one forward each, and the same importance as in the extractor's fit."""
-    from ..explainers.base import bind_columns
-    from .concept_heads import closed_form
-    from .fitting import Weighed, _note, encode, thumbnails
-    from .importance import importances
+    from .fitting import Weighed, note_answers, thumbnails
+    from .looking import looks
 
-    out, pictures, head, first = Weighed(), [], None, 0
-    for x, maps, logits in extractor._read(images):
-        model = extractor._asked()
-        if head is None:
-            head = extractor._new_head(closed_form(model, extractor._reader.layer, x[:8]))
-        columns = bind_columns(model, logits, [extractor.question_], False, first)
-        out.importance.append(
-            importances(head, x, encode(extractor.dictionary_, maps), columns, extractor.importance).cpu().numpy())
-        _note(out, columns, logits, None)
-        drawn = model.pictures(x)
+    out, pictures = Weighed(), []
+    for look in looks(extractor, images):
+        out.importance.append(look.importance().cpu().numpy())
+        note_answers(out, look.columns, look.logits, None)
+        drawn = extractor.model_.pictures(look.x)
         pictures.append(None if drawn is None else thumbnails(drawn))
-        first += len(x)
     importance = np.concatenate(out.importance)
     predicted = np.concatenate(out.predicted)
     correct = np.concatenate(out.target) if labels is None else _correct(extractor, predicted, labels)
@@ -72,7 +64,7 @@ def _correct(extractor: Any, predicted: np.ndarray, labels: Sequence[Any]) -> np
     """Whether the prediction is the label; for a group, whether both are in it, as in `ConceptExtractor.fit`."""
     from .batches import class_indices
 
-    truth = class_indices(names(labels, len(predicted)) or [], extractor._asked())
+    truth = class_indices(names(labels, len(predicted)) or [], extractor.model_)
     correct = predicted == truth
     question = extractor.question_
     if not question.predicted and question.bound.group:
@@ -95,7 +87,7 @@ def embed(importance: np.ndarray, how: str, seed: int) -> tuple[np.ndarray, str,
     if how in ("umap", "auto") and n > 4 and k > 1:
         umap = _umap(required=how == "umap")
     if umap is not None:
-        reducer = umap.UMAP(n_components=2, n_neighbors=min(15, n - 1), random_state=seed, n_jobs=1)
+        reducer = umap(n_components=2, n_neighbors=min(15, n - 1), random_state=seed, n_jobs=1)
         return np.asarray(reducer.fit_transform(importance), np.float32), "umap", reducer
     out = np.zeros((n, 2), np.float32)
     if n < 2 or np.ptp(importance, axis=0).max() == 0:
@@ -121,11 +113,16 @@ def neighbours(importance: np.ndarray, k: int) -> np.ndarray:
 
 
 def _umap(required: bool) -> Any:
+    import warnings
+
     try:
-        import umap  # type: ignore[import-not-found]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ImportWarning)  # that its neural variant lacks TensorFlow
+            # By name: another package is called umap, too, and has none.
+            from umap import UMAP  # type: ignore[import-not-found]
     except ImportError as e:
         if required:
-            raise InputError("embedding='umap' needs UMAP, which is not installed: pip install umap-learn; or use "
+            raise InputError("embedding='umap' needs UMAP, which is not installed: pip install 'salwidgets[umap]'; or use "
                              "embedding='pca'.") from e
         return None
-    return umap
+    return UMAP

@@ -5,6 +5,7 @@ Everything is written on tensors of one device; with a fixed seed the same machi
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import cast
 
 import torch
@@ -39,12 +40,13 @@ def nnls(rows: Tensor, components: Tensor, alpha: float = 0.0, steps: int = 500,
 
 
 def hals(rows: Tensor, n_concepts: int, seed: int = 0, alpha: float = 0.0, steps: int = 200,
-         tol: float = 1e-4) -> tuple[Tensor, Tensor]:
+         tol: float = 1e-4, between: Callable[[], None] = lambda: None) -> tuple[Tensor, Tensor]:
     """rows `[n, C]` >= 0 as u `[n, K]` times components `[K, C]`, both >= 0, in float32.
 
     Hierarchical alternating least squares (Cichocki & Phan 2009) from an NNDSVDa start (Boutsidis & Gallopoulos 2008).
     alpha: L2 penalties alpha C ||u||^2 / 2 and alpha n ||components||^2 / 2, scaled as scikit-learn scales ``alpha_W``.
-    Ends when the projected gradient has fallen to ``tol`` of its first value, or after ``steps``.
+    Ends when the projected gradient has fallen to ``tol`` of its first value, or after ``steps``. between: called after
+    each round; may raise to stop.
     """
     x = rows.float()
     u, w = _start(x, n_concepts, seed)
@@ -56,6 +58,7 @@ def hals(rows: Tensor, n_concepts: int, seed: int = 0, alpha: float = 0.0, steps
         moved += _sweep(w_t, x.T @ u, u.T @ u, on_w)
         w = w_t.T.contiguous()
         first = first or moved
+        between()
         if i and moved <= tol * first:
             break
     return u, w
@@ -105,7 +108,8 @@ def _halves(left: Tensor, right: Tensor, negative: bool) -> tuple[Tensor, Tensor
     return a / na, b / nb, na * nb
 
 
-def semi_nmf(x: Tensor, u: Tensor, steps: int = 200, tol: float = 1e-4) -> tuple[Tensor, Tensor]:
+def semi_nmf(x: Tensor, u: Tensor, steps: int = 200, tol: float = 1e-4,
+             between: Callable[[], None] = lambda: None) -> tuple[Tensor, Tensor]:
     """rows `[n, C]` of any sign as u `[n, K]` >= 0 times components `[K, C]`, from a start ``u`` > 0.
 
     The multiplicative updates of Ding, Li & Jordan 2010, eq. 10 and 11, until the error falls by less than ``tol`` of
@@ -120,6 +124,7 @@ def semi_nmf(x: Tensor, u: Tensor, steps: int = 200, tol: float = 1e-4) -> tuple
         u = u * (up / down.clamp_min(_TINY)).sqrt()
         components = torch.linalg.pinv(u.T @ u) @ (u.T @ x)
         if i % 10 == 9:
+            between()
             error = total - float(((u.T @ x) * components).sum())
             if last - error <= tol * max(error, _TINY):
                 break

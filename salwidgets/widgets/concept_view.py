@@ -200,12 +200,15 @@ class ConceptView(View):
         rows = [name if value is None else f"{name} {value:.3g}" for name, value in values]
         return f"{self.heading} Concepts and their importance: {', '.join(rows)}."
 
-    def figure(self) -> Figure:
-        """The rows as they are sorted now, for print."""
+    def figure(self, *, width: str | float | None = None) -> Figure:
+        """The rows as they are sorted now, for print.
+
+        width: of a column, by name or in inches (`salwidgets.figures.width_of`); fewer crops are shown where it is narrow.
+        """
         from ..concepts.concept_figures import concept_figure
 
         self.renamed(self.extractor)
-        figure: Any = concept_figure(self.extractor, max([1, *self.counts]), self.order())
+        figure: Any = concept_figure(self.extractor, max([1, *self.counts]), self.order(), width)
         figure.heading, figure._alt = self.heading, lambda: self.alt
         return figure.settle()
 

@@ -306,7 +306,9 @@ def test_bad_input_is_named():
                          ({"n_clusters": 61}, "at most 60"), ({"n_clusters": 0}, "n_clusters=0"),
                          ({"method": "dbscan"}, "none of 'kmeans', 'hdbscan'"), ({"select": "gap"}, "select='gap'"),
                          ({"select": "v-measure"}, "pass labels="), ({"n_components": 1.5}, "n_components=1.5"),
-                         ({"method": "hdbscan", "n_clusters": 3}, "finds the number"), ({"max_clusters": 1}, "at least 2")):
+                         ({"method": "hdbscan", "n_clusters": 3}, "finds the number"), ({"max_clusters": 1}, "at least 2"),
+                         ({"random_state": -1}, "random_state=-1"), ({"min_cluster_size": "a"}, "min_cluster_size='a'"),
+                         ({"probabilities": ["a"] * 60}, "must be numbers")):
         with pytest.raises(InputError, match=said):
             fitted(maps, **params)
     with pytest.raises(InputError, match="not fitted"):

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import salwidgets as sw
-from salwidgets.concepts.dictionary import TorchNMFDictionary, make_dictionary, restored
+from salwidgets.concepts.dictionary import TorchNMFDictionary, fit_in_rounds, make_dictionary, restored
 from salwidgets.concepts.torch_nmf import hals, nnls, semi_nmf
 
 
@@ -137,3 +137,27 @@ def test_what_is_no_dictionary_is_told() -> None:
     assert sw.concepts.dictionaries() == ["nmf", "kmeans", "pca", "semi-nmf"]
     assert isinstance(make_dictionary("nmf"), sw.concepts.Dictionary) is False  # no components yet
     assert repr(make_dictionary("nmf", 4)) == "NMFDictionary(n_concepts=4, random_state=0)"
+
+
+def test_large_factorisations_go_in_rounds_to_the_same_error(rows: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = error(rows, make_dictionary("nmf", 6).fit(rows))
+    monkeypatch.setattr("salwidgets.concepts.dictionary._LARGE", 0)
+    monkeypatch.setattr("salwidgets.concepts.dictionary._ROUNDS", 5)
+    calls: list[int] = []
+    parts = fit_in_rounds(make_dictionary("nmf", 6), rows, lambda: calls.append(1))
+    assert len(calls) >= 2 and error(rows, parts) <= whole * 1.01
+
+
+@pytest.mark.parametrize("kind", ["nmf", "torch", "semi-nmf"])
+def test_a_factorisation_can_be_stopped_between_rounds(rows: np.ndarray, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("salwidgets.concepts.dictionary._LARGE", 0)
+    monkeypatch.setattr("salwidgets.concepts.dictionary._ROUNDS", 5)
+    made = TorchNMFDictionary(6) if kind == "torch" else make_dictionary(kind, 6)
+
+    def stop() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fit_in_rounds(made, rows, stop)
+    assert "between" not in vars(made) and not hasattr(made, "components_")
+    assert made.fit(rows).components_.shape == (6, 20)

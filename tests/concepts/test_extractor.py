@@ -306,8 +306,22 @@ def test_bad_input_is_told_by_name(world: CreatureWorld, model: sw.Model) -> Non
                           ({"dictionary": "sae"}, "semi-nmf"), ({"batch_size": True}, "batch_size")):
         with pytest.raises(errors.MethodError, match=said):
             make(model, **options).fit(x[:2], "sailfin")
+    for labels in ([None, None], [0.5, 1], "ab", 3):
+        with pytest.raises(errors.InputError, match="label"):
+            make(model).fit(x[:2], "galewing", labels=labels)
+    for options, said in (({"random_state": -1}, "random_state=-1"), ({"random_state": "a"}, "random_state='a'"),
+                          ({"random_state": 2 ** 32}, "below"), ({"layer": 3}, "layer=3")):
+        with pytest.raises(errors.MethodError, match=said):
+            make(model, **options).fit(x[:2], "sailfin")
     with pytest.raises(errors.MethodError, match="call fit"):
         make(model).transform(x)
+
+
+def test_arguments_of_what_is_fitted_are_told_by_name(fitted: Any) -> None:
+    for call, said in ((lambda: fitted.best_crops(0, "x"), "n='x'"), (lambda: fitted.figure(n_crops=0), "n_crops=0"),
+                       (lambda: fitted.inverse_transform("abc"), "must be numbers"), (lambda: fitted.best_crops(9), "concept 9")):
+        with pytest.raises(sw.errors.InputError, match=said):
+            call()
 
 
 def test_activations_that_do_not_vary_or_are_no_numbers(world: CreatureWorld) -> None:
@@ -387,6 +401,31 @@ def test_progress_counts_every_run_of_the_network(world: CreatureWorld) -> None:
     found.set_params(progress=lambda done, total: seen.append((done, total))).fit(world.images[:8], 2)
     assert seen[-1] == (8 * (1 + 4 + 1), 8 * (1 + 4 + 1)) and len(seen) > 4
     assert make(net, k=3, importance="gradient-x-input", batch_size=4).fit(world.images[:8], 2).importance_.any()
+
+
+def test_other_images_are_counted_run_by_run_and_can_be_stopped(world: CreatureWorld) -> None:
+    net = world.model("cnn").net
+    net.forward = lambda x: torch.tanh(net.fc(net.avgpool(net.forward_features(x)).flatten(1)))  # no closed form
+    found = make(net, k=3, importance="occlusion", batch_size=4).fit(world.images[:8], 2)
+    seen: list[tuple[int, int]] = []
+
+    def tell(done: int, total: int) -> None:
+        seen.append((done, total))
+        if stop and done >= 10:
+            raise KeyboardInterrupt
+
+    found.set_params(progress=tell)
+    for stop in (False, True):
+        for run in (found.image_importance, sw.concepts.StrategyGraph(found).fit):
+            seen.clear()
+            if stop:
+                with pytest.raises(KeyboardInterrupt):
+                    run(world.images[:8])
+                assert seen[-1][0] < 16
+            else:
+                run(world.images[:8])
+                assert seen[-1] == (8 * (1 + 4), 8 * (1 + 4)) and len(seen) > 4
+            assert found.model_._depth == 0 and not any(m._forward_hooks for m in net.modules())
 
 
 def test_a_factorisation_on_the_device_is_used_where_activations_are_on_one(world: CreatureWorld, model: sw.Model) -> None:

@@ -159,3 +159,43 @@ def test_concepts_of_crops_are_counted_on_crops(world: CreatureWorld) -> None:
     negative = sw.concepts.ConceptExtractor(world.model("vit"), progress=False)
     with pytest.raises(sw.errors.MethodError, match="semi-nmf"):
         sw.concepts.choose_n_concepts(negative, world.images[:4], [2])
+
+
+@pytest.mark.parametrize("work", ["quality", "choose"])
+def test_long_work_tells_how_far_it_is_and_can_be_stopped(world: CreatureWorld, work: str) -> None:
+    extractor, seen = fit(world, 3), []
+
+    def run(progress: Any) -> None:
+        if work == "quality":
+            sw.concepts.quality(extractor, world.images, folds=3, seeds=2, subsets=4, progress=progress)
+        else:
+            sw.concepts.choose_n_concepts(extractor, world.images, (2, 3), folds=3, seeds=2, most_cells=500, progress=progress)
+
+    run(lambda done, total: seen.append((done, total)))
+    again = 3 + 2 if work == "quality" else 2 * (1 + 3 + 2)
+    assert (36, 36) in seen and seen[-1] == (again, again)
+
+    def stop(done: int, total: int) -> None:
+        if total == again and done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(stop)
+    assert extractor.model_._depth == 0
+
+
+def test_wrong_arguments_are_told_by_name(world: CreatureWorld) -> None:
+    extractor = fit(world, 3)
+    for change, said in (({"folds": "a"}, "folds='a'"), ({"seeds": -1}, "seeds=-1"), ({"subsets": 1}, "subsets=1")):
+        with pytest.raises(sw.errors.InputError, match=said):
+            sw.concepts.quality(extractor, world.images, **change)
+    for sizes in ([], "ab", [0], [2.5], None):
+        with pytest.raises(sw.errors.InputError, match="n_concepts="):
+            sw.concepts.choose_n_concepts(extractor, world.images, sizes)  # type: ignore[arg-type]
+    with pytest.raises(sw.errors.InputError, match="most_cells=0"):
+        sw.concepts.choose_n_concepts(extractor, world.images, (2, 3), most_cells=0)
+    for call in (sw.concepts.quality, sw.concepts.choose_n_concepts):
+        with pytest.raises(sw.errors.InputError, match="a int is no ConceptExtractor"):
+            call(3, world.images)
+    with pytest.raises(sw.errors.MethodError, match="call fit"):
+        sw.concepts.quality(sw.concepts.ConceptExtractor(world.model("cnn")), world.images)

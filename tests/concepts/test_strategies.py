@@ -109,8 +109,22 @@ def test_umap_is_used_where_it_is_and_asked_for_where_it_is_not(monkeypatch):
     assert calls["random_state"] == 4 and calls["n_components"] == 2
     monkeypatch.setitem(sys.modules, "umap", None)
     assert StrategyGraph(made(importance)).fit().embedded_by_ == "pca"
-    with pytest.raises(InputError, match="pip install umap-learn"):
-        StrategyGraph(made(importance), embedding="umap").fit()
+    for other in (None, ModuleType("umap")):  # not installed, and the other package of that name
+        monkeypatch.setitem(sys.modules, "umap", other)
+        with pytest.raises(InputError, match=r"pip install 'salwidgets\[umap\]'"):
+            StrategyGraph(made(importance), embedding="umap").fit()
+
+
+@pytest.mark.slow  # it compiles itself
+def test_umap_itself_keeps_neighbours_near_and_repeats():
+    pytest.importorskip("umap")
+    random = np.random.default_rng(2)
+    importance = np.repeat(np.eye(3, 5, dtype=np.float32), 15, 0) + 0.05 * random.standard_normal((45, 5)).astype(np.float32)
+    a, b = (StrategyGraph(made(importance), embedding="umap").fit() for _ in range(2))
+    assert a.embedded_by_ == "umap" and np.array_equal(a.embedding_, b.embedding_)
+    of, gap = np.repeat(np.arange(3), 15), np.linalg.norm(a.embedding_[:, None] - a.embedding_[None], axis=2)
+    nearest = np.argsort(gap, 1)[:, 1:6]
+    assert (of[nearest] == of[:, None]).mean() > 0.95
 
 
 def test_an_unreliable_strategy_is_called_so():

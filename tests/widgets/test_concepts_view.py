@@ -153,3 +153,7 @@ def test_a_real_extractor_and_its_graph_share_names(tmp_path: Any) -> None:
     assert graph.family == w.family
     assert w.save_html(tmp_path / "page.html").exists()
     assert len(w.figure().axes) > 9
+    narrow = w.figure(width="icml")
+    assert narrow.get_figwidth() == pytest.approx(sw.figures.width_of("icml")) and len(narrow.axes) < len(w.figure().axes)
+    with pytest.raises(InputError, match="no column is called"):
+        w.figure(width="colum")
