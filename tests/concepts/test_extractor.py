@@ -319,7 +319,8 @@ def test_bad_input_is_told_by_name(world: CreatureWorld, model: sw.Model) -> Non
 
 def test_arguments_of_what_is_fitted_are_told_by_name(fitted: Any) -> None:
     for call, said in ((lambda: fitted.best_crops(0, "x"), "n='x'"), (lambda: fitted.figure(n_crops=0), "n_crops=0"),
-                       (lambda: fitted.inverse_transform("abc"), "must be numbers"), (lambda: fitted.best_crops(9), "concept 9")):
+                       (lambda: fitted.inverse_transform("abc"), "must be numbers"),
+                       (lambda: fitted.best_crops(9), "concept 9")):
         with pytest.raises(sw.errors.InputError, match=said):
             call()
 

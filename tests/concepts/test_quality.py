@@ -169,7 +169,8 @@ def test_long_work_tells_how_far_it_is_and_can_be_stopped(world: CreatureWorld, 
         if work == "quality":
             sw.concepts.quality(extractor, world.images, folds=3, seeds=2, subsets=4, progress=progress)
         else:
-            sw.concepts.choose_n_concepts(extractor, world.images, (2, 3), folds=3, seeds=2, most_cells=500, progress=progress)
+            sw.concepts.choose_n_concepts(extractor, world.images, (2, 3), folds=3, seeds=2, most_cells=500,
+                                          progress=progress)
 
     run(lambda done, total: seen.append((done, total)))
     again = 3 + 2 if work == "quality" else 2 * (1 + 3 + 2)
