@@ -9,15 +9,16 @@ export interface Wanted {
   index: number;
   methods: string[];
   lead: string;
+  erasing: boolean;
 }
 
 export function keyOf(w: Partial<Wanted>): string {
-  return JSON.stringify([w.target ?? "", w.foil ?? "", w.index ?? 0, w.methods ?? [], w.lead ?? ""]);
+  return JSON.stringify([w.target ?? "", w.foil ?? "", w.index ?? 0, w.methods ?? [], w.lead ?? "", Boolean(w.erasing)]);
 }
 
 /** Whether what is shown answers what is wanted; the sentences may tell another map. */
 export function answers(shown: Partial<Wanted>, wanted: Wanted): boolean {
-  return keyOf({ ...shown, lead: "" }) === keyOf({ ...wanted, lead: "" });
+  return keyOf({ ...shown, lead: "", erasing: false }) === keyOf({ ...wanted, lead: "", erasing: false });
 }
 
 export function timeLeft(seconds: number | null | undefined): string {

@@ -7,14 +7,14 @@ import { createMethodList, toggled } from "../src/parts/methodlist";
 import { createStrip, stepTo } from "../src/parts/strip";
 
 const HOSTILE = "<img src=x onerror=alert(1)>";
-const wanted: Wanted = { target: "husky", foil: "wolf", index: 1, methods: ["lrp", "rise"], lead: "" };
+const wanted: Wanted = { target: "husky", foil: "wolf", index: 1, methods: ["lrp", "rise"], lead: "", erasing: false };
 const now = (more: Partial<Now>): Now =>
   ({ alive: true, state: "idle", reply: null, fresh: true, wanted, shown: { ...wanted, foil: "" }, ...more });
 const signal = () => new AbortController().signal;
 
 describe("what is wanted and what is shown", () => {
   it("is told apart by target, foil, picture and methods", () => {
-    expect(answers({ ...wanted, lead: "rise" }, wanted)).toBe(true);
+    expect(answers({ ...wanted, lead: "rise", erasing: true }, wanted)).toBe(true);
     for (const other of [{ target: "cat" }, { foil: "" }, { index: 0 }, { methods: ["rise"] }]) expect(answers({ ...wanted, ...other }, wanted)).toBe(false);
     expect(keyOf({ ...wanted, lead: "rise" })).not.toBe(keyOf(wanted));
   });

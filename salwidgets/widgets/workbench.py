@@ -19,6 +19,7 @@ from .base import View, _refs
 from .bench import Bench
 from .classtree import ClassTree
 from .comparison import Comparison
+from .eraser import Eraser
 from .link import Link
 from .narrative import Narrative
 from .pictures import keys_of, sheet, small
@@ -48,6 +49,10 @@ class _Words(Narrative):
     _esm, _css = _NO_MODULE, ""  # type: ignore[assignment]
 
 
+class _Paint(Eraser):
+    _esm, _css = _NO_MODULE, ""  # type: ignore[assignment]
+
+
 class Workbench(Asking):
     """Ask a model about pictures, in words, and see maps, class tree, scores and sentences answer together.
 
@@ -57,9 +62,10 @@ class Workbench(Asking):
     of the pictures. scale: a `Scale`; by default each method has limits of its own. writer: an `LLMWriter` that may be asked
     for the sentences. link: a `Link`, or a view to link with.
 
-    ``question``, ``index``, ``methods`` and ``lead`` (the method whose map the sentences tell) follow the browser. Set from
-    Python they are answered at once, and what goes wrong raises. ``answers`` are the explanations that are shown,
-    `Explanations` of shape (1, 1, methods); ``regions`` the parts of the picture that were named, kept for each picture.
+    ``question``, ``index``, ``methods``, ``lead`` (the method whose map the sentences tell) and ``erasing`` (whether an
+    `Eraser` on that map is shown) follow the browser. Set from Python they are answered at once, and what goes wrong
+    raises. ``answers`` are the explanations that are shown, `Explanations` of shape (1, 1, methods); ``regions`` the
+    parts of the picture that were named, kept for each picture.
 
     Asked in the browser, the model works in a thread: the newest request wins, it can be stopped, and errors come back into
     the view. The evidence of a method on a picture is kept: another question to it costs no preparation again. Without a
@@ -81,6 +87,7 @@ class Workbench(Asking):
     index = traitlets.Int(0).tag(sync=True)
     methods: Any = traitlets.List(traitlets.Unicode()).tag(sync=True)
     lead = traitlets.Unicode().tag(sync=True)
+    erasing = traitlets.Bool(False).tag(sync=True)
     asked_for = traitlets.Dict().tag(sync=True)
     shown = traitlets.Dict().tag(sync=True)
     scores: Any = traitlets.List().tag(sync=True)
@@ -113,6 +120,8 @@ class Workbench(Asking):
         if view is not None:
             self.join({a: shared for a, shared in view.links.items() if a in self.links})
         self._own_scale_given = scale is not None
+        if getattr(question, "predicted", False) and getattr(question, "binding", None) is None:
+            question = None
         self._tree: ClassTree = self._part(_Tree, bench.predictions, bench.model.taxonomy, index=self._at, question=question)
         self.question = self._tree.question
         self._ready = True
@@ -151,7 +160,13 @@ class Workbench(Asking):
 
     @traitlets.validate("question")
     def _check_question(self, proposal: dict[str, Any]) -> Any:
-        return self._tree.ask_about(*self._tree.sides_of(proposal["value"]))
+        return self._tree.ask_about(*self._sides_of(proposal["value"]))
+
+    def _sides_of(self, question: Any) -> tuple[str, str]:
+        """Names of target and foil; ``why()`` asks about the predicted class of the picture."""
+        if getattr(question, "predicted", False) and question.binding is None:
+            return self._tree.nodes.names[int(np.argmax(self._bench.predictions.logits[self._at]))], ""
+        return self._tree.sides_of(question)
 
     # -- asking ----------------------------------------------------------------------------------------------
 
@@ -171,7 +186,7 @@ class Workbench(Asking):
 
     def _wanted(self) -> dict[str, Any]:
         return {"target": self._sides[0], "foil": self._sides[1], "index": self.index, "methods": list(self.methods),
-                "lead": self.lead}
+                "lead": self.lead, "erasing": self.erasing}
 
     def _tell(self) -> None:
         """This view is made to ask: the question is there for others even if nobody has asked before."""
@@ -194,10 +209,10 @@ class Workbench(Asking):
         if not answered_there:
             self.ask()
 
-    @traitlets.observe("question", "index", "methods", "lead")
+    @traitlets.observe("question", "index", "methods", "lead", "erasing")
     def _set(self, change: Any) -> None:
         if change["name"] == "question" and change["new"] is not None and not self._taking:
-            self._sides = self._tree.sides_of(change["new"])
+            self._sides = self._sides_of(change["new"])
         if self._ready and change["name"] not in self._property_lock and not self._taking:
             self.ask()
 
@@ -221,7 +236,8 @@ class Workbench(Asking):
         if not methods or not able.issuperset(methods):
             raise MethodError(f"methods={methods}: choose some of those that this model can run.")
         wanted = {"target": str(request.get("target", "")), "foil": str(request.get("foil", "")), "methods": methods,
-                  "index": self._checked_index(int(request.get("index", 0))), "lead": str(request.get("lead", ""))}
+                  "index": self._checked_index(int(request.get("index", 0))), "lead": str(request.get("lead", "")),
+                  "erasing": bool(request.get("erasing", False))}
         with self._lock:
             task.check()
             self._work(wanted, task)
@@ -265,11 +281,20 @@ class Workbench(Asking):
             keep = {n: now[n] for n in ("opacity", "smooth", "contour", "fade", "grey", "cmap") if n in now and old}
             self.links["scale"].scale = {**fitted, **keep}
         self.scores, self.failures, self.title = self._bench.scores(question, index), failures, str(question)
-        self.parts = {"tree": self._tree, "maps": maps, "words": words}
+        self.parts = {"tree": self._tree, "maps": maps, "words": words, **self._eraser(wanted["erasing"], old)}
         self.shown = {**wanted, "lead": self._lead.method}
         for name, part in old.items():
-            if part is not self.parts[name]:
+            if part is not self.parts.get(name):
                 part.close()
+
+    def _eraser(self, wanted: bool, old: dict[str, View]) -> dict[str, View]:
+        """The paint of the same map stays."""
+        if not wanted:
+            return {}
+        now = old.get("eraser")
+        if isinstance(now, Eraser) and now.explanation is self._lead:
+            return {"eraser": now}
+        return {"eraser": self._part(_Paint, self._bench.model, self._lead)}
 
     def _turn(self, index: int) -> None:
         """To another picture. Names of regions are of one picture: they wait until it is back."""

@@ -71,10 +71,12 @@ def headed(page: Any, text: str) -> None:
 
 
 def test_a_session_in_jupyterlab(browser: Any, tmp_path: Path) -> None:
-    """Load an image, ask a class, walk to its group, set a foil, compare four methods, name a region, export page and PDF."""
+    """Load an image, ask a class, walk to its group, set a foil, compare four methods, name a region, erase a part, export
+    page and PDF."""
     write_notebook(tmp_path / "bench.ipynb", [
         START,
-        "print(json.dumps([w.index, str(w.question), w.methods, [e.method for e in w.answers], w.regions, w.title, w.lead]))",
+        "now = w.index, str(w.question), w.methods, [e.method for e in w.answers], w.regions, w.title, w.lead",
+        "print(json.dumps([*now, w.parts['eraser'].erased.change]))",
         "p = w.save_html('bench.html'); w.figure(width='cvpr-double').savefig('bench.pdf'); print(p)",
         "w.question = sw.why(world.classes[0]); print(w.title)"])
     with jupyterlab(tmp_path) as url:
@@ -84,7 +86,7 @@ def test_a_session_in_jupyterlab(browser: Any, tmp_path: Path) -> None:
         assert "Error" not in run_cell(page, 0, timeout=60)
         page.locator(".salw-workbench .salw-inside-tree .salw-spots").wait_for()
         page.wait_for_function("() => !document.querySelector('.salw-bench-controls').disabled")
-        names = json.loads(run_cell_with(page, tmp_path, "print(json.dumps([world.labels, world.classes, "
+        names = json.loads(run_cell_with(page, "print(json.dumps([world.labels, world.classes, "
                                          "[world.taxonomy.parent(c) for c in world.classes]]))"))
         labels, classes, parents = names
         cls = labels[2]
@@ -103,7 +105,7 @@ def test_a_session_in_jupyterlab(browser: Any, tmp_path: Path) -> None:
         page.locator(".salw-methods summary").click()
         for method in ("lrp", "occlusion", "integrated-gradients"):
             page.locator(".salw-methods").get_by_label(method, exact=True).check()
-        page.wait_for_function("() => document.querySelectorAll('.salw-inside-maps .salw-tile-stage').length === 4", timeout=20_000)
+        page.locator(".salw-inside-maps .salw-tile-stage").nth(3).wait_for(timeout=20_000)
         page.locator(".salw-methods summary").click()
         page.get_by_label("Sentences tell").select_option("occlusion")
         page.locator(".salw-inside-words .salw-sentences", has_text="cclusion").wait_for(timeout=10_000)
@@ -113,14 +115,25 @@ def test_a_session_in_jupyterlab(browser: Any, tmp_path: Path) -> None:
         name.fill("the head")
         name.press("Enter")
         page.locator(".salw-inside-words .salw-sentences", has_text="the head").wait_for(timeout=10_000)
-        index, question, methods, answered, regions, title, lead = json.loads(run_cell(page, 1))
+        page.locator(".salw-bench-paint summary").first.click()
+        stage = page.locator(".salw-inside-eraser .salw-stage").nth(1)
+        stage.wait_for(timeout=10_000)
+        page.wait_for_timeout(600)
+        drag(page, stage, (0.3, 0.3), (0.6, 0.3))
+        page.locator(".salw-inside-eraser .salw-told").get_by_text("the score changes by").wait_for(timeout=10_000)
+        run_cell(page, 1)
+        index, question, methods, answered, regions, title, lead, change = json.loads(run_cell(page, 2))
+        assert change != 0
         assert (index, question, title) == (2, f"Why “{cls}” rather than “{foil}”?", f"Why “{cls}” rather than “{foil}”?")
         assert sorted(methods) == sorted(answered) == ["grad-cam", "integrated-gradients", "lrp", "occlusion"]
         assert list(regions) == ["the head"] and lead == "occlusion"
-        run_cell(page, 2)
+        run_cell(page, 3)
         assert (tmp_path / "bench.pdf").read_bytes().startswith(b"%PDF")
-        run_cell(page, 3)  # asked from Python, the view answers too, and asks nothing again
+        last = run_cell_with(page, "print(w.request['id'])")
+        run_cell(page, 4)
         headed(page, f"Why “{classes[0]}”?")
+        page.wait_for_timeout(600)
+        assert run_cell_with(page, "print(w.request['id'])") == last  # asked from Python: the view asks nothing again
         assert errors == []
         page.context.close()
         watched = Watched.file(browser, tmp_path / "bench.html")
@@ -131,7 +144,7 @@ def test_a_session_in_jupyterlab(browser: Any, tmp_path: Path) -> None:
         watched.close()
 
 
-def run_cell_with(page: Any, folder: Path, code: str) -> str:
+def run_cell_with(page: Any, code: str) -> str:
     """Run code in the notebook's kernel, without a cell, and return what it printed."""
     return page.evaluate("""async (code) => {
         const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
@@ -154,7 +167,7 @@ w._bench._step = slowly"""
         page = open_notebook(browser, url, "bench.ipynb", width=1400)
         run_cell(page, 0, timeout=60)
         page.wait_for_function("() => document.querySelector('.salw-bench-controls')?.disabled === false")
-        run_cell_with(page, tmp_path, slow)
+        run_cell_with(page, slow)
         pid = int(run_cell(page, 1))
         head = page.locator(".salw-workbench > .salw-head").inner_text()
         page.locator(".salw-methods summary").click()

@@ -92,7 +92,8 @@ def test_requests_are_answered_with_their_id_and_errors_name_the_input(world: An
     assert view.alive == "h"
     a, b = world.classes[5], world.classes[6]
     assert request(view, target=a, foil=b, index=3, lead="lrp") == {"id": "r1", "state": "done", "text": ""}
-    assert view.shown == {"target": a, "foil": b, "index": 3, "methods": ["grad-cam", "lrp"], "lead": "lrp"}
+    assert view.shown == {"target": a, "foil": b, "index": 3, "methods": ["grad-cam", "lrp"], "lead": "lrp",
+                          "erasing": False}
     before = view.answers
     for bad in ({"target": "unicorn"}, {"index": 99}, {"methods": []}, {"methods": ["gradcam"]}, {"target": a, "foil": a},
                 {"index": "x"}):
@@ -167,6 +168,27 @@ def test_linked_views_ask_it_and_are_asked(world: Any, model: sw.Model, view: An
     assert view.title == f"Why “{world.classes[0]}”?"
     contrast.selection = {"box": [10, 10, 20, 30]}
     assert view.parts["maps"].selection["box"] == [10, 10, 20, 30]
+
+
+def test_a_part_is_erased_on_the_map_that_the_sentences_tell(world: Any, view: Any) -> None:
+    view.erasing = True
+    paint = view.parts["eraser"]
+    assert paint.explanation is view.answers[0]
+    view.lead = "lrp"
+    paint = view.parts["eraser"]
+    assert paint.explanation is view.answers[1]
+    found = paint.erase((10, 10, 40, 40))
+    assert found.change != 0
+    view.erasing = False
+    assert "eraser" not in view.parts
+
+
+def test_why_asks_about_what_is_predicted(world: Any, model: sw.Model, view: Any) -> None:
+    said = [world.classes[int(i)] for i in model.predict(world.images).logits.argmax(1)]
+    view.index = 2
+    view.question = sw.why()
+    assert view.title == f"Why “{said[2]}”?"
+    assert sw.Workbench(model, world.images, sw.why(), index=1).title == f"Why “{said[1]}”?"
 
 
 def test_names_of_regions_belong_to_their_picture(view: Any) -> None:

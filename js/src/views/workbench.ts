@@ -18,6 +18,7 @@ import type { Host, Model, Mount } from "../types";
 import { createWaiting } from "../waiting";
 import { mount as tree } from "./classtree";
 import { mount as maps } from "./comparison";
+import { mount as eraser } from "./eraser";
 import { mount as words } from "./narrative";
 
 /** Changes that come one after the other are one question. */
@@ -26,7 +27,7 @@ const TOGETHER = 60;
 /** Pixels of a map at first: few stand side by side. */
 const MAP = 168;
 
-const INSIDE: Readonly<Record<string, Mount>> = { maps, tree, words };
+const INSIDE: Readonly<Record<string, Mount>> = { eraser, maps, tree, words };
 
 interface Slot {
   el: HTMLElement;
@@ -54,9 +55,14 @@ function createSlots(host: Host, signal: AbortSignal, changed: (name: string, mo
     old.forEach((child) => child.remove());
     if (!signal.aborted) changed(name, model);
   };
+  const empty = (slot: Slot) => {
+    slot.ref = "";
+    slot.abort.abort();
+    slot.el.replaceChildren();
+  };
   return {
     el: (name: string) => (slots[name] as Slot).el,
-    draw: (refs: Readonly<Record<string, string>>) => Promise.all(Object.entries(refs).map(([name, ref]) => slots[name] && fill(name, slots[name], ref))),
+    draw: (refs: Readonly<Record<string, string>>) => Promise.all(Object.entries(slots).map(([name, slot]) => (refs[name] ? fill(name, slot, refs[name]) : empty(slot)))),
   };
 }
 
@@ -81,7 +87,7 @@ export const mount: Mount = async (el, model, host, signal) => {
   const wanted = (): Wanted => {
     const asked = shared.get<Asked | null>("question") ?? shown();
     return { target: asked.target, foil: asked.foil, index: Number(model.get("index")), methods: model.get("methods") as string[],
-      lead: String(model.get("lead")) };
+      lead: String(model.get("lead")), erasing: Boolean(model.get("erasing")) };
   };
   let latest = keyOf(model.get("asked_for") as Wanted);
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -132,6 +138,9 @@ export const mount: Mount = async (el, model, host, signal) => {
   const failed = h("p", { class: "salw-failed", role: "alert", hidden: true });
   const failures = h("div");
   const live = createLive();
+  const noPaint = h("p", { class: "salw-note" }, "Painting needs a running kernel.");
+  const paint = h("details", { class: "salw-fold salw-bench-paint" }, h("summary", {}, "Erase a part, and see the scores change"), noPaint, slots.el("eraser"));
+  listen(paint, "toggle", () => kernel?.alive && paint.open !== Boolean(model.get("erasing")) && set("erasing", paint.open), signal);
   listen(stop, "click", () => waiting.stop(), signal);
   listen(again, "click", () => ask(true), signal);
   const part = (title: string, ...inside: HTMLElement[]) =>
@@ -139,7 +148,7 @@ export const mount: Mount = async (el, model, host, signal) => {
   el.append(root("workbench", signal, head, controls,
     h("div", { class: "salw-row salw-bench-status" }, progress, line, stop, again), failed, failures,
     slots.el("maps"),
-    h("div", { class: "salw-bench-below" }, h("div", {}, part("In words", slots.el("words")), part("Scores", scores.el)), part("Class tree", slots.el("tree"))),
+    h("div", { class: "salw-bench-below" }, h("div", {}, part("In words", slots.el("words")), part("Scores", scores.el)), part("Class tree", slots.el("tree"))), paint,
     live.el));
 
   function draw(): void {
@@ -156,6 +165,8 @@ export const mount: Mount = async (el, model, host, signal) => {
     show(progress, said.share !== null);
     show(stop, said.share !== null);
     show(again, said.again);
+    if (now.erasing) paint.open = true;
+    show(noPaint, !kernel?.alive && !now.erasing);
   }
   const drawAnswer = () => {
     const title = String(model.get("title"));
@@ -169,7 +180,7 @@ export const mount: Mount = async (el, model, host, signal) => {
     drawAnswer();
     draw();
   };
-  follow(model, { index: askSoon, methods: askSoon, lead: askSoon, parts: refill, shown: answered, title: answered, scores: drawAnswer, failures: drawAnswer,
+  follow(model, { index: askSoon, methods: askSoon, lead: askSoon, erasing: askSoon, parts: refill, shown: answered, title: answered, scores: drawAnswer, failures: drawAnswer,
     asked_for: () => {
       latest = keyOf(model.get("asked_for") as Wanted);
       draw();
