@@ -45,10 +45,11 @@ _POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inl
 _PAGE_CSS = """
 :root { color-scheme: light dark; --jp-layout-color0: #fff; --jp-layout-color1: #fff; --jp-ui-font-color1: #1d1f21;
   --jp-ui-font-color2: #565b61; --jp-border-color1: #b9bec4; --jp-border-color2: #e3e5e8; --jp-brand-color1: #1565c0;
-  --jp-warn-color0: #b54708; }
+  --jp-warn-color0: #b54708; --jp-success-color1: #2e7d32; --jp-error-color1: #c62828; }
 @media (prefers-color-scheme: dark) { :root { --jp-layout-color0: #16181a; --jp-layout-color1: #1f2225;
   --jp-ui-font-color1: #e8e9ea; --jp-ui-font-color2: #a9afb5; --jp-border-color1: #53585e; --jp-border-color2: #33373b;
-  --jp-brand-color1: #82b7f5; --jp-warn-color0: #f0a35e; } }
+  --jp-brand-color1: #82b7f5; --jp-warn-color0: #f0a35e; --jp-success-color1: #7cc47f;
+  --jp-error-color1: #ef8a80; } }
 body { margin: 0; background: var(--jp-layout-color0); color: var(--jp-ui-font-color1);
   font: 16px/1.55 system-ui, -apple-system, "Segoe UI", "Noto Sans", "Liberation Sans", sans-serif; }
 main { max-width: 1080px; margin: 0 auto; padding: 32px 20px 64px; }

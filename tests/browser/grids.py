@@ -313,7 +313,8 @@ _COUNTED = """async ([source, stored, id, gestures, count]) => {
 def messages(browser: Any, view: View, count: int = 60) -> dict[str, tuple[int, int, int]]:
     """How often the page would write to a kernel while a gesture of ``count`` frames runs, and after it came to rest.
 
-    The third is how often the machine let the page wait for 80 ms or more: a gesture that pauses for 100 ms is at rest. The models are those of a notebook as far as a view sees them: what is not saved is not sent.
+    The third is how often the machine let the page wait for 80 ms or more: a gesture that pauses for 100 ms is at rest.
+    The models are those of a notebook as far as a view sees them: what is not saved is not sent.
     """
     from salwidgets.widgets.base import STATIC
     from salwidgets.widgets.export import page_state

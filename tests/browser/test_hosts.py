@@ -155,7 +155,8 @@ COUNT = """() => {
 
 def test_two_tabs_of_one_notebook_do_not_fight(browser: Any, tmp_path: Path) -> None:
     """A gesture in one tab reaches Python and the other tab once; the other tab answers nothing; the last one counts."""
-    write_notebook(tmp_path / "views.ipynb", [*CELLS[:4], CELLS[4], "link(h, twin)"])
+    write_notebook(tmp_path / "views.ipynb", [*CELLS[:4], CELLS[4], "link(h, twin)",
+                                           "print(json.dumps([[v.scale.cmap, v.scale.clip] for v in (h, twin)]))"])
     with jupyterlab(tmp_path) as url:
         one = open_notebook(browser, url, "views.ipynb", width=1400)
         for cell in (0, 1, 2, 5, 3):
@@ -190,4 +191,29 @@ def test_two_tabs_of_one_notebook_do_not_fight(browser: Any, tmp_path: Path) -> 
         two.wait_for_timeout(300)
         assert two.locator(".salw-contrast .salw-head").inner_text().startswith("Why “dog”")
         assert one.locator(".salw-contrast .salw-head").inner_text().startswith("Why “dog”")
+        for active, other, cmap, limits in ((one, two, "coolwarm", "max"), (two, one, "coolwarm", "pixels:99")):
+            colours_stay_in_their_tab(active, other, cmap, limits)
+            # the last one counts, in Python and for views that are opened later
+            assert json.loads(run_cell(two, 6)) == [[cmap, limits]] * 2
         one.context.close()
+
+
+def colours_stay_in_their_tab(active: Any, other: Any, cmap: str, limits: str) -> None:
+    """One tab's colours and limits reach Python in a few messages; the other keeps its own and answers nothing."""
+    for page in (active, other):
+        page.evaluate("window.sent = 0")
+    other.bring_to_front()
+    before = [pixels(other.locator(".salw-heatmap .salw-map").nth(i)) for i in range(2)]
+    active.bring_to_front()
+    heat = active.locator(".salw-heatmap").first
+    was = pixels(heat.locator(".salw-map"))
+    heat.get_by_label("Colours", exact=True).select_option(cmap)
+    heat.get_by_label("Limits", exact=True).select_option(limits)
+    active.wait_for_timeout(1500)
+    assert not np.array_equal(was, pixels(heat.locator(".salw-map")))
+    assert 1 <= active.evaluate("window.sent") <= 2
+    other.bring_to_front()
+    other.wait_for_timeout(300)
+    assert other.evaluate("window.sent") == 0
+    for i in range(2):
+        np.testing.assert_array_equal(pixels(other.locator(".salw-heatmap .salw-map").nth(i)), before[i])
