@@ -25,7 +25,7 @@ from ..errors import MethodError
 
 _ROWS_AT_ONCE = 4096
 _ROUNDS = 25  # of a large factorisation between two looks at whether it is to be stopped
-_LARGE = 2e8  # products in a round, from which on a factorisation takes seconds
+_LARGE = 2e9  # products in a round, from which on a factorisation takes half a minute or more
 
 
 def _nothing() -> None:
@@ -75,6 +75,9 @@ class BaseDictionary:
 
 class NMFDictionary(BaseDictionary):
     """Non-negative matrix factorisation. alpha: scikit-learn's ``alpha_W``, an L2 penalty on both factors; steps: rounds.
+
+    Large ones go on in pieces of 25 rounds, each a little longer than scikit-learn's own rule would have it, so that they
+    can be stopped in between.
 
     CRAFT's code has alpha 0.01 (ref). Here it is 0 (ours): the penalty turns concepts off for good in the first rounds, on
     the creatures 2 to 20 of 32, and none is lost without it. ``make_dictionary("nmf", alpha=0.01)`` gives the other.
