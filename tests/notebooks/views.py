@@ -42,6 +42,19 @@ that is linked to it."""),
 sw.Comparison(every, columns="inputs")"""),
 ]
 
+BENCH: list[tuple[str, str]] = [
+    ("md", """## Everything joined
+
+The workbench is the one view that asks the model again: choose a picture, type classes or groups into the question, click in
+the class tree, tick methods, name a region. What was worked out for a picture and a method is kept, so the next question is
+quick. Work can be stopped, and what goes wrong is said in the view. All of it can be set from Python, too."""),
+    ("py", """bench = sw.Workbench(model, world.images, sw.why(name), methods=["grad-cam", "lrp", "occlusion"], index=2)
+bench"""),
+    ("py", """bench.question = sw.why(world.taxonomy.parent(name))
+print(bench.answers)
+bench.figure(width="cvpr-double")"""),
+]
+
 END: list[tuple[str, str]] = [
     ("md", """## Keep it
 
@@ -54,4 +67,4 @@ sw.widgets.save_page([grid, tree, answer], out / "views.html", title="Linked vie
 grid.figure().savefig(out / "grid.pdf")"""),
 ]
 
-CELLS = [*START, *COMPARISON, *tree_and_depth.CELLS, *erasing.CELLS, *END]
+CELLS = [*START, *COMPARISON, *tree_and_depth.CELLS, *erasing.CELLS, *BENCH, *END]

@@ -25,7 +25,7 @@ import { mount as words } from "./narrative";
 const TOGETHER = 60;
 
 /** Pixels of a map at first: few stand side by side. */
-const MAP = 168;
+const MAP = 232;
 
 const INSIDE: Readonly<Record<string, Mount>> = { eraser, maps, tree, words };
 
