@@ -193,7 +193,7 @@ class ConceptExtractor:
         led = np.bincount(self.leading_[self.leading_ >= 0], minlength=k)
         right = np.bincount(self.leading_[(self.leading_ >= 0) & self.correct_], minlength=k)
         with np.errstate(invalid="ignore", divide="ignore"):
-            self.prevalence_ = (led / led.sum()).astype(np.float32)
+            self.prevalence_ = (led / max(1, led.sum())).astype(np.float32)
             self.reliability_ = (right / led).astype(np.float32)
 
     def _notices(self, truth: np.ndarray | None) -> Iterator[str]:

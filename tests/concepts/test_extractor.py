@@ -346,6 +346,18 @@ def test_activations_that_do_not_vary_or_are_no_numbers(world: CreatureWorld) ->
         make(net, k=2).fit(world.images[:4], 1)
 
 
+def test_where_no_concept_matters_none_leads(world: CreatureWorld) -> None:
+    net = world.model("cnn").net
+    torch.nn.init.zeros_(net.fc.weight)
+    found = make(net, 3).fit(world.images[:6], 2)
+    assert found.leading_.tolist() == [-1] * 6 and found.prevalence_.tolist() == [0, 0, 0]
+    assert np.isnan(found.reliability_).all() and any("no concept matters" in n for n in found.notices_)
+    graph = sw.concepts.StrategyGraph(found).fit()
+    assert graph.strategies_ == [] and graph.prevalence_.tolist() == [0, 0, 0]
+    assert "leads none" in " ".join(t.get_text() for t in found.figure().texts)
+    assert sw.ClusterView(graph).sizes == {f"concept {k}": 0 for k in (1, 2, 3)}
+
+
 def test_one_image_is_a_small_true_result(world: CreatureWorld, model: sw.Model) -> None:
     found = make(model, k=3).fit(world.images[:1], world.labels[0])
     assert found.prevalence_.sum() == pytest.approx(1) and found.coefficients_.shape == (1, 3, 8, 8)
