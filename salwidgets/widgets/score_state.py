@@ -74,6 +74,9 @@ def drawn(table: ScoreTable, given: Any) -> list[Explanation]:
         if getattr(e, "method", None) != r.method:
             raise InputError(f"explanation {i} is of {getattr(e, 'method', type(e).__name__)}; row {i} of the table is of "
                              f"{r.method}. Give those that were scored, in their order.")
+        if not np.isfinite(np.asarray(e.values)).all():
+            raise InputError(f"explanation {i} ({r.method}) holds values that are no numbers or infinite. Metrics score no "
+                             "such maps; give those that were scored.")
     images = all(np.ndim(e.values) == 2 and np.size(e.values) and picture_of(e) is not None for e in es)
     return es if images else []
 

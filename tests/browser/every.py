@@ -108,6 +108,13 @@ def erased(name: str, values: np.ndarray | None = None) -> Eraser:
     return view
 
 
+def scored(values: np.ndarray) -> Scorecard:
+    """A table over four maps of which the first, which is shown, is what was given."""
+    table = score_fakes.table()
+    table.explanations[0].values = np.asarray(values, np.float32)
+    return Scorecard(table)
+
+
 def bench(name: str) -> Workbench:
     """Two pictures; the classes, a group and the labels carry the name."""
     net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 60 * 100, 3))
@@ -143,4 +150,5 @@ MAPPED: dict[str, Callable[[np.ndarray], View]] = {
     "Eraser": lambda m: erased("husky", m),
     "Layers": lambda m: Layers([mapped(m), mapped(m * 0.5)], labels=["a", "b"]),
     "Randomisation": lambda m: Randomisation(randomised("fc", m)),
+    "Scorecard": lambda m: scored(m),
 }

@@ -106,6 +106,7 @@ def test_keyboard_walks_zooms_and_pans(opened: Any) -> None:  # noqa: F811
     for key in ("n", "j", "Home", "ArrowRight", "i"):
         page.keyboard.press(key)
     settle(page)
+    assert "Most of it: " in page.evaluate("document.activeElement.getAttribute('aria-label')")  # where the map lies
     assert page.locator(".salw-now").inner_text() == f"Input 2, m1 {HOSTILE}"
     assert page.locator(".salw-live").inner_text().startswith(f"Input 2, m1 {HOSTILE}.")
     lefts = page.locator(".salw-tile .salw-layers").evaluate_all("els => els.map(el => [el.style.width, el.style.left])")

@@ -14,6 +14,7 @@ from every import HOSTILE, MAPPED, VIEWS
 from jupyter import jupyterlab, open_notebook, run_cell, write_notebook
 from test_pages import AXE, PLAIN, opened, settle  # noqa: F401 - a fixture
 
+from salwidgets.errors import InputError
 from salwidgets.scale import Scale
 
 
@@ -74,6 +75,10 @@ def odd(kind: str) -> np.ndarray:
 @pytest.mark.parametrize("name", list(MAPPED))
 def test_odd_maps_are_drawn_and_labelled_truthfully(opened: Any, name: str, kind: str) -> None:  # noqa: F811
     values = odd(kind)
+    if name == "Scorecard" and not np.isfinite(values).all():  # metrics refuse such maps, so no table holds them
+        with pytest.raises(InputError, match="no numbers or infinite"):
+            MAPPED[name](values)
+        return
     view = MAPPED[name](values)
     if hasattr(view, "each"):
         view.each = False
@@ -96,8 +101,6 @@ def test_odd_maps_are_drawn_and_labelled_truthfully(opened: Any, name: str, kind
 @pytest.mark.slow
 @pytest.mark.parametrize("name", list(MAPPED))
 def test_4096_cells_a_side_are_drawn_or_refused(opened: Any, name: str) -> None:  # noqa: F811
-    from salwidgets.errors import InputError
-
     line = np.linspace(-1, 1, 4096, dtype=np.float32)
     values = line[:, None] * line[None, ::-1]
     refused = ""

@@ -128,7 +128,9 @@ def test_in_jupyterlab_scrubbing_needs_no_kernel_and_python_hears_where_it_rests
     write_notebook(tmp_path / "r.ipynb", [
         f"import sys; sys.path.insert(0, {str(HERE)!r}); import json, test_randomisation as t; import salwidgets as sw",
         "r = sw.Randomisation(t.result()); r", "print(json.dumps([r.at]))", "r.at = 1",
-        "import time\nfor _ in range(100): time.sleep(.1)"])
+        "import time\nfor _ in range(100): time.sleep(.1)",
+        "l = sw.Layers([*t.result().explanations, t.mapped(t.result().maps[0][1, :3, :5])]); sw.link(r, l); l",
+        "print(json.dumps([l.at, l.selection['box'], l.share.positive]))"])
     with jupyterlab(tmp_path) as url:
         page = open_notebook(browser, url, "r.ipynb", width=1400)
         for cell in (0, 1):
@@ -150,4 +152,15 @@ def test_in_jupyterlab_scrubbing_needs_no_kernel_and_python_hears_where_it_rests
         run_cell(page, 3)
         page.wait_for_timeout(400)
         assert page.locator(".salw-step").inner_text().endswith("(2 of 4)")
+        run_cell(page, 5)
+        layers = page.locator(".salw-through").nth(1)
+        layers.locator(".salw-stage:not([hidden])").wait_for()
+        page.wait_for_timeout(500)
+        layers.locator(".salw-scrubber input").fill("0")  # from a grid of 3 x 5 to one of 6 x 10
+        drag(page, layers.locator(".salw-stage:not([hidden])"), (0.22, 0.18), (0.55, 0.63))
+        page.wait_for_timeout(900)
+        at, box, share = json.loads(run_cell(page, 6))
+        assert [at, box] == [0, [10, 20, 40, 60]]
+        assert share == pytest.approx(share_of(result().explanations[0].values, (60, 100), box).positive)
+        assert "rows 10–40, columns 20–60" in page.locator(".salw-through").first.inner_text()
         page.context.close()

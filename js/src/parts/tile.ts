@@ -10,6 +10,7 @@ import { shareInside, totalsOf, type Totals } from "../sums";
 import type { Box, Cursor, Grid, Highlight, ScaleState, Size } from "../types";
 import type { Sheet } from "../unpack";
 import { seen } from "../viewport";
+import { mapInWords } from "./described";
 import { createOverlay, type Outline, type Overlay } from "./overlay";
 
 /** Buffers that all tiles of a grid paint with, one after the other. */
@@ -42,6 +43,8 @@ export interface Tile {
   highlight(part: Highlight | null): void;
   outlines(parts: readonly Outline[]): void;
   say(label: string, scores: readonly string[], note: string): void;
+  /** say in words where the map lies, too: made when somebody comes to this tile, once for each map */
+  tell(): void;
 }
 
 const SMOOTH_AT_MOST = 256;
@@ -140,6 +143,9 @@ export function createTile(sheet: Sheet, image: Size, first: Grid, buffers: Buff
   let map = first;
   let totals: Totals | null = null;
   let drawnLines = "";
+  let told = "";
+  let label = "";
+  const name = () => parts.stage.setAttribute("aria-label", `${label}${told && ` ${told}`} Arrow keys move the cursor.`);
   const sums = () => (totals ??= totalsOf(map));
   let reached = { level: NaN, is: false };
   const reaches = (level: number) => {
@@ -159,6 +165,7 @@ export function createTile(sheet: Sheet, image: Size, first: Grid, buffers: Buff
     setMap(next) {
       map = next;
       totals = null;
+      told = "";
       reached = { level: NaN, is: false };
       drawnLines = "new";
       brush.forget();
@@ -185,10 +192,15 @@ export function createTile(sheet: Sheet, image: Size, first: Grid, buffers: Buff
     outlines(shapes) {
       if (shapes.length || parts.hasOverlay()) parts.overlay().outlines(shapes);
     },
-    say(label, scores, note) {
-      parts.stage.setAttribute("aria-label", `${label}. ${[...scores, note].filter(Boolean).join(", ")}. Arrow keys move the cursor.`);
+    say(question, scores, note) {
+      label = `${question}. ${[...scores, note].filter(Boolean).join(", ")}.`;
+      name();
       say(parts.lines.scores, scores.join("\n"));
       say(parts.lines.note, note);
+    },
+    tell() {
+      told ||= mapInWords(map, image);
+      name();
     },
   };
 }

@@ -186,6 +186,7 @@ class View {
     const own = this.data.panels[i]?.notices.length ? "has a notice" : "";
     const note = [this.maps.said(i), own, scale && `${number(scale.vmin)} to ${signed(scale.vmax)}`].filter(Boolean).join(" \u00b7 ");
     tile.say(this.grid.label(i), scoreLines(this.model, this.maps, i), note);
+    if (i === this.pointed) tile.tell();
   }
 
   private done(jobs: number): void {
@@ -281,6 +282,7 @@ class View {
     (this.tiles[this.pointed] as Tile).stage.tabIndex = -1;
     this.pointed = i;
     (this.tiles[i] as Tile).stage.tabIndex = 0;
+    (this.tiles[i] as Tile).tell();
     say(this.parts.now, this.grid.label(i));
     const asked = this.grid.label(i).includes(panel.question) ? "" : panel.question;
     say(this.parts.caption, [asked, panel.caption].filter(Boolean).join(" \u00b7 "));
