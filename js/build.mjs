@@ -8,7 +8,8 @@ import { fileURLToPath } from "node:url";
 const here = dirname(fileURLToPath(import.meta.url));
 const target = join(here, "..", "salwidgets", "widgets", "static");
 // Every widget instance loads its own copy of widget.js. 100 kB held heatmap, contrast, narrative and comparison; the rest
-// buys the class tree (17 kB), layers and randomisation (8 kB) and what is linked to them.
+// buys the class tree (17 kB), clusters and concepts (19 kB), the scorecard (15 kB), layers and randomisation (8 kB), the
+// eraser (9 kB), the workbench and its parts (7 kB), names for regions (2 kB) and what is linked to them.
 const limit = 190_000;
 
 const common = { bundle: true, minify: true, target: "es2022", charset: "utf8", write: false, legalComments: "none" };
