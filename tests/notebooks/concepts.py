@@ -78,7 +78,8 @@ points = sw.ClusterView(graph)
 sw.link(view, points)
 points"""),
     ("md", """Draw a line around some points with the pointer (or walk with the arrows and press the space bar): linked views
-show which of their pictures are meant, and Python knows them. Pointing at a concept above shows the images that it leads."""),
+show which of their pictures are meant, and Python knows them. Pointing at a concept above shows the images that it
+leads."""),
     ("py", """points.selected = [int(i) for i in graph.strategies_[0].members[:12]]
 extractor.images_[points.selected].shape"""),
     ("md", """## 6. How good are they, and how many should there be?

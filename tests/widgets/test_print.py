@@ -272,7 +272,7 @@ def test_every_view_has_a_figure_with_heading_caption_and_alt_text(each_view) ->
 def test_the_figures_of_views_take_a_column(width: str) -> None:
     basis = fakes.basis()
     depth = [fakes.explanation(), fakes.explanation(3, 5, layer="b")]
-    grid = sw.Comparison([e for e in several()])
+    grid = sw.Comparison(list(several()))
     views = [sw.Heatmap(depth[0]), sw.Contrast(basis, "husky", "wolf"), sw.Layers(depth)]
     figures = [view.figure(width=width, style=style) for view in views for style in ("overlay", "contour", "side-by-side")]
     for figure in [*figures, grid.figure(width=width)]:
