@@ -228,6 +228,7 @@ class Workbench(Asking):
         elif do == "stop":
             self._worker.stop()
         elif do == "ask":
+            self.asked_for = {k: request.get(k) for k in self._wanted()}  # another tab need not ask the same
             self._worker.submit(request)
 
     def _requested(self, request: dict[str, Any], task: Task) -> None:

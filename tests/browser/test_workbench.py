@@ -16,6 +16,8 @@ from jupyter import jupyterlab, open_notebook, run_cell, write_notebook
 from test_eraser import drag
 from test_pages import PLAIN, opened, settle  # noqa: F401 - a fixture
 
+from salwidgets.widgets import save_notebook
+
 HERE = Path(__file__).parent
 
 START = f"""import sys; sys.path.insert(0, {str(HERE)!r})
@@ -189,3 +191,45 @@ w._bench._step = slowly"""
         drag(page, page.locator(".salw-inside-maps .salw-tile-stage").first, (0.2, 0.2), (0.7, 0.7))
         page.locator(".salw-inside-maps .salw-readout", has_text="rows").wait_for(timeout=5000)
         page.context.close()
+
+
+def test_two_tabs_of_one_notebook_ask_once(browser: Any, tmp_path: Path) -> None:
+    write_notebook(tmp_path / "bench.ipynb", [START, """seen = []
+before = w._worker.submit
+def counted(request, **how):
+    seen.append(request["target"])
+    before(request, **how)
+w._worker.submit = counted""", "print(json.dumps(seen))"])
+    with jupyterlab(tmp_path) as url:
+        one = open_notebook(browser, url, "bench.ipynb", width=1400)
+        run_cell(one, 0, timeout=60)
+        run_cell(one, 1)
+        one.wait_for_function("() => document.querySelector('.salw-bench-controls')?.disabled === false")
+        one.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+        one.wait_for_timeout(800)
+        two = open_notebook(browser, url, "bench.ipynb", width=1400, context=one.context)
+        two.wait_for_function("() => document.querySelector('.salw-bench-controls')?.disabled === false", timeout=30_000)
+        classes = json.loads(run_cell_with(two, "print(json.dumps(world.classes))"))
+        for active, other, name in ((one, two, classes[4]), (two, one, classes[7])):
+            active.bring_to_front()
+            choose(active, "Why", name)
+            headed(active, f"Why “{name}”?")
+            other.bring_to_front()
+            headed(other, f"Why “{name}”?")
+            other.wait_for_timeout(500)
+            for page in (one, two):
+                assert page.locator(".salw-bench-status").inner_text() == ""
+        assert json.loads(run_cell(one, 2)) == [classes[4], classes[7]]
+        one.context.close()
+
+
+def test_a_notebook_page_keeps_it_alive(browser: Any, tmp_path: Path) -> None:
+    path = write_notebook(tmp_path / "bench.ipynb", [START])
+    made = save_notebook(path, tmp_path / "notebook.html", execute=True)
+    assert (made.live, made.pictures, made.lost) == (1, 0, 0)
+    watched = Watched.file(browser, made.path)
+    watched.page.locator(".salw-inside-maps .salw-tile-stage").wait_for()
+    assert watched.page.locator(".salw-inside-words .salw-sentences li").count() > 0
+    assert watched.page.locator(".salw-inside-tree .salw-spots").count() == 1
+    assert watched.errors == []
+    watched.close()

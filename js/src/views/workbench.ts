@@ -182,7 +182,11 @@ export const mount: Mount = async (el, model, host, signal) => {
   };
   follow(model, { index: askSoon, methods: askSoon, lead: askSoon, erasing: askSoon, parts: refill, shown: answered, title: answered, scores: drawAnswer, failures: drawAnswer,
     asked_for: () => {
-      latest = keyOf(model.get("asked_for") as Wanted);
+      const now = model.get("asked_for") as Wanted;
+      if (waiting.state() !== "working") { // Python asked, or another tab, whose question does not come through the link
+        latest = keyOf(now);
+        tell(shared, { target: now.target, foil: now.foil, source: String(model.get("source")) }, true);
+      }
       draw();
     } }, signal);
   shared.on("question", askSoon);
