@@ -100,7 +100,7 @@ def erased(name: str, values: np.ndarray | None = None) -> Eraser:
     tree = Taxonomy.from_nested({f"group {name}": [name, "wolf"], "rest": [f"{name} 2"]})
     model = sw.Model(net, classes=[name, "wolf", f"{name} 2"], taxonomy=tree)
     x = torch.from_numpy(fakes.picture().transpose(2, 0, 1) / np.float32(255))
-    e = sw.explain(model, x, why(name), method="integrated-gradients")
+    e = sw.explain(model, x, why(name), method="integrated-gradients", progress=False)  # tqdm's bar is widgets, too
     if values is not None:
         e.values = values
     view = Eraser(model, e)
