@@ -3,9 +3,12 @@ button) ends the work with everything put back."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any
+
+_PATIENCE = 1.0  # seconds
 
 ProgressOption = bool | Callable[[int, int], None] | None
 
@@ -17,18 +20,23 @@ class Progress:
     def __init__(self, total: int, label: str = "explaining", show: ProgressOption = None):
         self.total, self.done, self.label, self.show = total, 0, label, show
         self._bar: Any = None
+        self._due = 0.0
 
     def __enter__(self) -> Progress:
-        if self.show is None or self.show is True:
-            from tqdm.auto import tqdm
-
-            self._bar = tqdm(total=self.total, desc=self.label, unit="pass", leave=False, dynamic_ncols=True,
-                             delay=0.0 if self.show else 1.0)
+        self._due = time.monotonic() + _PATIENCE
+        if self.show is True:
+            self._open()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, e: BaseException | None, tb: TracebackType | None) -> None:
         if self._bar is not None:
             self._bar.close()
+            _close_widgets(getattr(self._bar, "container", None))
+
+    def _open(self) -> None:
+        from tqdm.auto import tqdm
+
+        self._bar = tqdm(total=self.total, initial=self.done, desc=self.label, unit="pass", leave=False, dynamic_ncols=True)
 
     def step(self, n: int) -> None:
         """``n`` more passes are done. Where they were not foreseen (``until=``), the total grows."""
@@ -39,5 +47,15 @@ class Progress:
                 self._bar.total = self.total
         if self._bar is not None:
             self._bar.update(n)
+        elif self.show is None and time.monotonic() >= self._due:
+            self._open()
         elif callable(self.show):
             self.show(self.done, self.total)
+
+
+def _close_widgets(box: Any) -> None:
+    """Close a notebook's bar with what is inside it: tqdm closes the box at most, and each bar would leave ten models."""
+    for widget in (*getattr(box, "children", ()), box):
+        for part in (getattr(widget, "layout", None), getattr(widget, "style", None), widget):
+            if part is not None:
+                part.close()
