@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import numpy as np
 import pytest
 from chromium import pixels
 from jupyter import jupyterlab, open_notebook, run_cell, write_notebook
+from PIL import Image
 from test_pages import AXE, PLAIN, contrast_pixels, opened, settle  # noqa: F401 - a fixture
 
 import salwidgets as sw
@@ -50,6 +53,27 @@ def test_cells_lie_where_python_lays_them(opened: Any) -> None:  # noqa: F811
         words = shown.nth(i).get_attribute("aria-label").replace("\u202f", " ")
         share = percent(float(np.float32(tree.nodes.probability[cell.node])))
         assert words.startswith(f"{cell.more} more" if cell.more else f"{tree.nodes.names[cell.node]} {share}")
+
+
+def test_the_pixels_of_each_cell_are_as_wide_as_its_probability(opened: Any) -> None:  # noqa: F811
+    tree = ClassTree(fakes.basis())
+    page = opened(tree)
+    page.mouse.move(0, 0)
+    place = page.locator(".salw-spots")
+    box = place.bounding_box()
+    picture = np.asarray(Image.open(BytesIO(place.screenshot(animations="disabled"))).convert("RGB")).astype(int)
+    cells = icicle(tree.nodes, tree.nodes.probability, tree.nodes.root, 100, 400 / box["width"])
+    shown = page.locator("[role=treeitem]")
+    filled = [(i, cell) for i, cell in enumerate(cells) if not cell.more]  # "more" is hatched
+    assert len(filled) >= 5
+    for i, cell in filled:
+        drawn = shown.nth(i).bounding_box()
+        line = picture[round(drawn["y"] - box["y"] + drawn["height"]) - 4]  # below the words
+        style = shown.nth(i).evaluate("el => getComputedStyle(el).backgroundColor")
+        fill = [255 * float(c) for c in re.fullmatch(r"color\(srgb ([0-9.]+) ([0-9.]+) ([0-9.]+)\)", style).groups()]
+        left, right = (edge / 100 * box["width"] for edge in (cell.left, cell.left + cell.width))
+        inside = (np.abs(line[int(left):int(np.ceil(right))] - fill).max(1) <= 2).sum()
+        assert inside == pytest.approx(right - left, abs=5), cell  # its borders and what rounding moves
 
 
 def test_a_click_asks_the_contrast_with_no_kernel(opened: Any) -> None:  # noqa: F811
