@@ -1,22 +1,11 @@
 // A picture with a share of its pixels hidden, as the metrics hide them: by the map's ranking, ties in reading order.
+import { taps as doubles } from "./resample";
 import type { Grid, Size } from "./types";
 
 /** What a point of a curve stands for: a share hidden (most or least important first), or shown. */
 export type Plays = "most" | "least" | "show";
 
-interface Tap {
-  low: number;
-  high: number;
-  t: number;
-}
-
-function taps(from: number, to: number): Tap[] {
-  return Array.from({ length: to }, (_, i) => {
-    const at = Math.min(from - 1, Math.max(0, ((i + 0.5) * from) / to - 0.5));
-    const low = Math.floor(at);
-    return { low, high: Math.min(low + 1, from - 1), t: Math.fround(at - low) };
-  });
-}
+const taps = (from: number, to: number) => doubles(from, to).map((tap) => ({ ...tap, t: Math.fround(tap.t) }));
 
 /** The map at the size of the picture, rounded to float32 at every step as numpy does, so that ties fall the same way. */
 export function enlarged(map: Grid, size: Size): Float32Array {

@@ -7,7 +7,8 @@ interface Tap {
   t: number;
 }
 
-function taps(from: number, to: number): Tap[] {
+/** For every row (or column) of the larger grid, the two of the smaller that it lies between. */
+export function taps(from: number, to: number): Tap[] {
   return Array.from({ length: to }, (_, i) => {
     const x = Math.min(from - 1, Math.max(0, ((i + 0.5) * from) / to - 0.5));
     const low = Math.floor(x);
