@@ -1,8 +1,9 @@
-"""python -m benchmarks [GROUP ...] [--out docs/benchmarks.md] [--all] [--device cuda] [--quick]
+"""python -m benchmarks [GROUP ...] [--out docs/benchmarks.md] [--all] [--device cuda] [--quick] [--threads N]
 
 Measures groups and prints their tables. --out FILE.md: keeps the rows in FILE.json, and writes the page of every group
 that was ever measured. Groups that take long (`LONG`) are measured when named, with --all, or where FILE.json lacks them.
 --only NAME ...: some methods (passes) or photographs (until) of a group; its other rows stay as they are.
+--threads N: how many threads torch may use; one, by default, so that the clock can be the process's own.
 
 A group is a file of this folder with `run(...)`, which returns or yields rows and may take `device`, `quick` and `only`;
 the file's docstring heads its table. Its name goes into `GROUPS`. Rows are stored as they come.
@@ -99,7 +100,10 @@ def main() -> None:
     parser.add_argument("--none", action="store_true", help="measure nothing; write the page of what is stored")
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     parser.add_argument("--quick", action="store_true", help="fewer runs, fewer masks")
+    parser.add_argument("--threads", type=int, default=1, metavar="N", help="torch's threads (1)")
     args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    os.environ["OMP_NUM_THREADS"] = str(args.threads)  # for the processes that measure memory
     store = Store(args.out.with_suffix(".json"), ("group", "device")) if args.out else None
     stored = store.read() if store else {}
     chosen = args.groups or [g for g in (ON_GPU if args.device == "cuda" else GROUPS)

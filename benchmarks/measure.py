@@ -1,7 +1,7 @@
 """Timing by turns: A, B, B, A … so that a machine whose speed drifts slows both; the median ratio is quoted.
 
-With one thread (OMP_NUM_THREADS=1) and no GPU the clock is the process's own: what others do on the machine at the time
-counts less. Otherwise it is the wall's.
+With one thread (which `python -m benchmarks` sets by itself) and no GPU the clock is the process's own: what others do on
+the machine at the time counts less. Otherwise it is the wall's.
 """
 
 from __future__ import annotations
