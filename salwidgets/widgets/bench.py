@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,12 +31,15 @@ class _Asked:
 
 class Bench:
     """images: what `Model.preprocess` takes, one or several. labels: their names; by default the names of files, or numbers.
+    kept: how many pieces of evidence, each of one method on one picture, are kept; the one longest not asked goes first.
 
     Raises `InputError` for inputs that are no pictures, `MethodError` for methods that the model cannot run.
     """
 
-    def __init__(self, model: Model, images: Any, labels: Any = None) -> None:
-        self.model = model
+    def __init__(self, model: Model, images: Any, labels: Any = None, kept: int = 32) -> None:
+        if isinstance(kept, bool) or not isinstance(kept, int) or kept < 1:
+            raise InputError(f"kept={kept!r}; give a whole number of at least 1: the answers that are shown need theirs.")
+        self.model, self.kept = model, kept
         self.x, _ = model.batch(images)
         pictures = model.pictures(self.x)
         if pictures is None:
@@ -45,7 +49,7 @@ class Bench:
         if len(self.labels) != len(self.x):
             raise InputError(f"labels= names {len(self.labels)} pictures; there are {len(self.x)}.")
         self.predictions = model.predict(self.x)
-        self._evidence: dict[tuple[int, str], Any] = {}
+        self._evidence: OrderedDict[tuple[int, str], Any] = OrderedDict()
         self._task: Task | None = None
         self._at = (0, 1, "")
 
@@ -81,8 +85,16 @@ class Bench:
         key = index, method
         if key not in self._evidence:
             self._evidence[key] = prepare(self.model, self.x[index], method, progress=self._step)
+        self._evidence.move_to_end(key)
+        while len(self._evidence) > self.kept:
+            self._evidence.popitem(last=False)
         found: Explanation = self._evidence[key].explain(question)
         return found
+
+    def forget(self) -> None:
+        """Let all evidence go, and ask the model for its predictions again: its weights may be others now."""
+        self._evidence.clear()
+        self.predictions = self.model.predict(self.x)
 
     def _step(self, done: int, total: int) -> None:
         """Evidence holds on to this; it tells the task that is at work now, and stops it."""

@@ -60,7 +60,8 @@ class Workbench(Asking):
     at most; by default why the predicted class of the first picture. methods: names of the methods to compare; by default
     "grad-cam" where the model can run it, else what `salwidgets.recommend` puts first. index: the picture. labels: names
     of the pictures. scale: a `Scale`; by default each method has limits of its own. writer: an `LLMWriter` that may be asked
-    for the sentences. link: a `Link`, or a view to link with.
+    for the sentences. link: a `Link`, or a view to link with. kept: how many pieces of evidence, each of one method on one
+    picture, are held in memory (32); the one longest not asked goes first. `forget` lets all go.
 
     ``question``, ``index``, ``methods``, ``lead`` (the method whose map the sentences tell) and ``erasing`` (whether an
     `Eraser` on that map is shown) follow the browser. Set from Python they are answered at once, and what goes wrong
@@ -101,10 +102,10 @@ class Workbench(Asking):
 
     def __init__(self, model: Model, images: Any, question: Question | None = None, *,
                  methods: str | Sequence[str] | None = None, index: int = 0, labels: Sequence[str] | None = None,
-                 scale: Scale | None = None, writer: Any = None, link: Link | View | None = None) -> None:
+                 scale: Scale | None = None, writer: Any = None, link: Link | View | None = None, kept: int = 32) -> None:
         if not hasattr(model, "predict") or not hasattr(model, "session"):
             raise InputError(f"Workbench asks a sw.Model, not a {type(model).__name__}: sw.Model(module, classes=...).")
-        self._bench = bench = Bench(model, images, labels)
+        self._bench = bench = Bench(model, images, labels, kept)
         self._lock, self._sides = threading.RLock(), ("", "")
         self._named: dict[int, dict[str, Any]] = {}
         self._ready, self._writer = False, writer
@@ -183,6 +184,19 @@ class Workbench(Asking):
             self._tell()
             self._work(wanted, Task("", lambda reply: None))
         return self.answers
+
+    def forget(self) -> Explanations:
+        """Let all evidence go and answer the question again; for a network whose weights were changed (trained on,
+        pruned), or to free memory. Returns the explanations that are shown now."""
+        if self._worker is not None:
+            self._worker.stop()
+        with self._lock:
+            self._bench.forget()
+            target = self.question
+            self._ready = False
+            self._tree = self._part(_Tree, self._bench.predictions, self._bench.model.taxonomy, index=self._at, question=target)
+            self._ready = True
+        return self.ask()
 
     def _wanted(self) -> dict[str, Any]:
         return {"target": self._sides[0], "foil": self._sides[1], "index": self.index, "methods": list(self.methods),

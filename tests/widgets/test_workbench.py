@@ -251,3 +251,37 @@ def test_pages_and_figures(view: Any, tmp_path: Path) -> None:
     view.index = 2
     view.methods = ["grad-cam"]
     assert len(_instances) == n  # what is replaced is closed
+
+
+def test_kept_evidence_has_a_limit_and_the_one_longest_not_asked_goes(world: Any, model: sw.Model) -> None:
+    view = sw.Workbench(model, world.images, methods=["grad-cam"], kept=2)
+    view.index = 1
+    view.index = 0
+    view.index = 2
+    assert list(view._bench._evidence) == [(0, "grad-cam"), (2, "grad-cam")]
+    view.methods = ["grad-cam", "lrp", "saliency"]  # more than is kept: all are answered none the less
+    assert [e.method for e in view.answers] == ["grad-cam", "lrp", "saliency"]
+    assert len(view._bench._evidence) == 2
+    view.close()
+    with pytest.raises(InputError, match="kept=0"):
+        sw.Workbench(model, world.images, kept=0)
+
+
+def test_a_network_that_was_trained_on_is_asked_anew_after_forget(world: Any) -> None:
+    net = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 5, 4), torch.nn.ReLU(), torch.nn.AdaptiveAvgPool2d(4),
+                              torch.nn.Flatten(), torch.nn.Linear(64, 3))
+    model = sw.Model(net, classes=["a", "b", "c"])
+    view = sw.Workbench(model, world.images[:2], sw.why("a").rather_than("b"), methods=["occlusion", "grad-cam"], index=1)
+    with torch.no_grad():
+        net[-1].weight.mul_(-2).add_(0.1)
+        net[-1].bias.copy_(torch.tensor([0.0, 5.0, 0.0]))
+    found = view.forget()
+    assert found is view.answers and view.index == 1
+    assert view.title == "Why “a” rather than “b”?"
+    for e in found:
+        np.testing.assert_allclose(e.values, sw.explain(model, world.images[1], sw.why("a").rather_than("b"),
+                                                        method=e.method).values, rtol=1e-4, atol=1e-6)
+    p = model.predict(world.images[1]).probabilities[0]
+    assert next(r for r in view.scores if r["name"] == "b")["p"] == pytest.approx(p[1], rel=1e-4)
+    assert [view.parts["tree"].share_of(c) for c in "abc"] == pytest.approx(p, rel=1e-4)
+    view.close()

@@ -167,7 +167,7 @@ function createAsking(model: Model, kernel: () => Kernel, signal: AbortSignal) {
   const option = [...by.select.options].find((o) => o.value === "llm") as HTMLOptionElement;
   const written = () => (model.get("passages") as { variants: Variant[] }[]).some((p) => p.variants.some((v) => v.by === "llm"));
   function reason(): string {
-    if (!llm) return "No language model: give one with Narrative(\u2026, writer=sw.LLMWriter(\u2026)).";
+    if (!llm) return "No language model: give one with writer=sw.LLMWriter(\u2026).";
     return kernel().alive ? "" : `${llm} can only be asked with a running kernel.`;
   }
   function draw() {
