@@ -192,9 +192,9 @@ class Workbench(Asking):
             self._worker.stop()
         with self._lock:
             self._bench.forget()
-            target = self.question
             self._ready = False
-            self._tree = self._part(_Tree, self._bench.predictions, self._bench.model.taxonomy, index=self._at, question=target)
+            self._tree = self._part(_Tree, self._bench.predictions, self._bench.model.taxonomy, index=self._at,
+                                    question=self.question)
             self._ready = True
         return self.ask()
 
