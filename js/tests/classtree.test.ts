@@ -6,7 +6,7 @@ import { limitsOf } from "../src/parts/chart";
 import { mapInWords } from "../src/parts/described";
 import { readFrames } from "../src/views/layers";
 import { render } from "../src/widget";
-import { contrastState, fakeHost, fakeLink, fakeModel, heatmapState, links, packed, type FakeModel } from "./fakes";
+import { contrastState, fakeHost, fakeLink, fakeModel, framesState, links, packed, type FakeModel } from "./fakes";
 
 const buffer = (data: Uint16Array | Uint32Array, dtype: string) => ({ view: new DataView(data.buffer), dtype, shape: [data.length] });
 
@@ -213,13 +213,6 @@ describe("the view", () => {
     expect([model.listeners(), link.listeners()]).toEqual([0, 0]);
   });
 });
-
-function framesState(more: Record<string, unknown> = {}) {
-  const { picture } = heatmapState();
-  return { _view: "layers", source: "l", links: links("a"), own_scale: false, picture, title: "Why?", through: "Layer", each: false, at: 0,
-    maps: packed([1, -1, 0, 2, 0.5, -2, 3, 4, 5], [9]), shapes: [[2, 3], [1, 3]], labels: ["one", "two"], captions: ["first", "second"],
-    lines: [{ name: "rank correlation", values: [1, null] }], facts: [], notices: [], ...more };
-}
 
 describe("layers", () => {
   it("cuts the maps out of one buffer", () => {

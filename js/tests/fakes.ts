@@ -98,3 +98,11 @@ export function narrativeState(more: Record<string, unknown> = {}): Record<strin
     ...more,
   };
 }
+
+/** Two steps over one picture of 4 x 6 pixels: 2 x 3 cells, then 1 x 3. */
+export function framesState(more: Record<string, unknown> = {}): Record<string, unknown> {
+  const { picture } = heatmapState();
+  return { _view: "layers", source: "l", links: links("a"), own_scale: false, picture, title: "Why?", through: "Layer", each: false, at: 0,
+    maps: packed([1, -1, 0, 2, 0.5, -2, 3, 4, 5], [9]), shapes: [[2, 3], [1, 3]], labels: ["one", "two"], captions: ["first", "second"],
+    lines: [{ name: "rank correlation", values: [1, null] }], facts: [], notices: [], ...more };
+}

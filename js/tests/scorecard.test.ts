@@ -186,6 +186,16 @@ describe("the view", () => {
     expect(loaded.el.textContent).toContain("without its explanations");
   });
 
+  it("outlines named regions where all maps are of one picture, and only there", async () => {
+    const names = async (more: Record<string, unknown>) => {
+      const { el, link } = await mounted(more);
+      link.set("regions", { ear: [0, 0, 2, 4] });
+      await frame();
+      return [...el.querySelectorAll(".salw-outline-name")].map((name) => name.textContent);
+    };
+    expect(await names({})).toEqual([]);
+    expect(await names({ places: [0, 1, 2, 3].map((k) => ({ map: [6 * k, 2, 3], picture: 0 })) })).toEqual(["ear"]);
+  });
   it("leaves nothing behind", async () => {
     const { model, link, stop } = await mounted();
     stop.abort();

@@ -1,4 +1,4 @@
-// Names for regions: the brushed box gets one, and all linked views, sentences and tables use it. The names are boxes in the
+// Names for regions: the brushed box gets one (the form is there before, or the page would move under the brush), and all linked views, sentences and tables use it. The names are boxes in the
 // shared trait `regions`; Python sees them too.
 import { h, listen, say, show, uid } from "../dom";
 import { percent, signed } from "../format";
@@ -22,20 +22,21 @@ export function outlinesOf(regions: Regions): Outline[] {
 
 export interface Naming {
   el: HTMLElement;
-  /** the map that the table's numbers are about */
-  draw(map: Grid | null): void;
+  /** the map that the table's numbers are about; and which one that is, where a view shows several */
+  draw(map: Grid | null, about?: string): void;
 }
 
 /** A box to name the brushed region, and a table of the named ones with what they hold of the map. */
 export function createNaming(shared: Shared, image: Size, source: string, signal: AbortSignal): Naming {
   const id = uid();
-  const input = h("input", { id, type: "text", maxlength: LONGEST, autocomplete: "off", spellcheck: "false", placeholder: "left ear" });
+  const input = h("input", { id, type: "text", maxlength: LONGEST, autocomplete: "off", spellcheck: "false" });
   const give = h("button", { type: "button" }, "Name it");
-  const form = h("div", { class: "salw-naming-form", hidden: true }, h("label", { for: id }, "Name the region"), input, give);
+  const form = h("div", { class: "salw-naming-form" }, h("label", { for: id }, "Name the region"), input, give);
   const body = h("tbody");
+  const caption = h("caption");
   const head = ["Name", "Rows", "Columns", "Sum", "Positive", ""].map((text) => (text ? h("th", { scope: "col" }, text) : h("td")));
-  const table = h("table", { hidden: true }, h("caption", {}, "Named regions"), h("thead", {}, h("tr", {}, ...head)), body);
-  const el = h("div", { class: "salw-naming" }, form, table);
+  const table = h("table", { hidden: true }, caption, h("thead", {}, h("tr", {}, ...head)), body);
+  const el = h("div", { class: "salw-naming", tabindex: -1 }, form, table);
   const box = () => shared.get<Selection | null>("selection")?.box ?? null;
   const set = (regions: Regions) => shared.set("regions", regions);
   const name = () => {
@@ -59,15 +60,18 @@ export function createNaming(shared: Shared, image: Size, source: string, signal
     if (button.dataset["do"] === "show") return shared.set("selection", { kind: "box", box: [...region], source });
     const { [text]: _gone, ...rest } = regionsOf(shared);
     set(rest);
-    give.focus();
+    (give.disabled ? el : give).focus(); // the button that was pressed is gone
   }, signal);
   const whole = (v: number) => String(Math.round(v * 10) / 10);
   return {
     el,
-    draw(map) {
+    draw(map, about) {
       const regions = Object.entries(regionsOf(shared));
-      show(form, box() !== null);
+      const none = box() === null;
+      input.disabled = give.disabled = none;
+      input.placeholder = none ? "drag on the picture first" : "left ear";
       show(table, regions.length > 0);
+      say(caption, about ? `Named regions \u00b7 ${about}` : "Named regions");
       say(give, regionsOf(shared)[input.value.trim()] ? "Name it anew" : "Name it");
       const focus = document.activeElement instanceof HTMLElement && body.contains(document.activeElement) ? document.activeElement.dataset : null;
       body.replaceChildren(...regions.map(([text, region]) => {

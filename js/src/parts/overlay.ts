@@ -2,6 +2,7 @@
 import { contour } from "../contour";
 import { show, svg, uid } from "../dom";
 import { cellAt, type Cell } from "../geometry";
+import { labels } from "../labels";
 import { reach } from "../scale";
 import type { Box, Cursor, Grid, Highlight, ScaleState, Size } from "../types";
 
@@ -9,7 +10,7 @@ import type { Box, Cursor, Grid, Highlight, ScaleState, Size } from "../types";
 export interface Outline {
   path: string;
   name?: string;
-  /** where the name stands: the upper left corner */
+  /** where the name stands, if there is room: the upper left corner */
   row?: number;
   col?: number;
 }
@@ -83,7 +84,7 @@ export function createOverlay(image: Size, grid: Size): Overlay {
         rect.classList.toggle("salw-pinned", Boolean(cursor?.pinned));
       });
     },
-    outlines: (parts) => named.replaceChildren(...parts.flatMap((one) => outlined(one, image))),
+    outlines: (parts) => named.replaceChildren(...outlined(parts, image)),
     selection: (box) => region.forEach((rect) => place(rect, box)),
     highlight(lit) {
       [veil, ...part].forEach((path) => show(path, Boolean(lit)));
@@ -97,10 +98,12 @@ export function createOverlay(image: Size, grid: Size): Overlay {
   };
 }
 
-function outlined({ path, name, row, col }: Outline, image: Size): SVGElement[] {
+/** All shapes, and their names on top. */
+function outlined(parts: readonly Outline[], image: Size): SVGElement[] {
   const size = Math.max(image.rows, image.cols) / 26;
-  return [svg("path", { d: path, class: "salw-outline salw-halo" }), svg("path", { d: path, class: "salw-outline salw-line" }),
-    ...(name ? [svg("text", { x: (col ?? 0) + size / 4, y: (row ?? 0) + size * 1.1, "font-size": size, class: "salw-outline-name" }, name)] : [])];
+  const lines = parts.flatMap(({ path }) => ["halo", "line"].map((part) => svg("path", { d: path, class: `salw-outline salw-${part}` })));
+  const names = parts.flatMap(({ name, row = 0, col = 0 }) => (name ? [{ name, row, col }] : []));
+  return [...lines, ...labels(names, image, size).map(({ text, x, y }) => svg("text", { x, y, "font-size": size, class: "salw-outline-name" }, text))];
 }
 
 function missingCells(map: Grid, boxAt: (cell: Cell) => Box): string {

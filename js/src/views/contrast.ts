@@ -10,6 +10,7 @@ import { createColorBar } from "../parts/colorbar";
 import { createPicker } from "../parts/combobox";
 import { factList, noticeList, type Fact } from "../parts/facts";
 import { createMixer } from "../parts/mixer";
+import { createNaming, outlinesOf, regionsOf } from "../parts/naming";
 import { createPanel, type Panel } from "../parts/panel";
 import { createLive } from "../parts/readout";
 import { createThumbnail } from "../parts/stage";
@@ -195,6 +196,17 @@ class Drawing {
     this.one(this.panels.M, this.M, title, `Score ${signed(this.pair.score(s))}`);
   }
 
+  /** The map that the names are about: the mixture, or what is left where there is none. */
+  get main(): [map: Grid, question: string] {
+    const [a, b] = [this.asked.name("target"), this.asked.name("foil")];
+    return this.same ? [this.pair.A, mixTitle(a, b, 0)] : [this.M, mixTitle(a, b, this.asked.mix)];
+  }
+
+  names(): void {
+    const shapes = outlinesOf(regionsOf(this.shared));
+    [this.panels.A, this.panels.M, this.panels.B].forEach((panel) => panel.stage.outlines(shapes));
+  }
+
   private one(panel: Panel, map: Grid, title: string, score: string): void {
     const scale = this.shared.get<ScaleState>("scale");
     const own = this.ownScales ? refit(scale, [map.data]) : scale;
@@ -221,6 +233,7 @@ function layout(model: Model, shared: Shared, asked: Asked, panels: Panels, live
     mixer: createMixer((mix) => asked.set({ mix }), signal),
     bar: createColorBar(),
     controls: scaleControls(shared, signal),
+    naming: createNaming(shared, picture, String(model.get("source")), signal),
     table: createAlternative(picture, signal),
     note: h("p", { class: "salw-message", role: "status" }),
     badge: h("span", { class: "salw-badge", hidden: true }, "each panel has its own scale"),
@@ -233,7 +246,7 @@ function layout(model: Model, shared: Shared, asked: Asked, panels: Panels, live
     h("div", { class: "salw-body salw-below" },
       h("div", { class: "salw-left" }, parts.bar.el, parts.badge, caption,
         noticeList(model.get("notices") as string[]), factList(model.get("facts") as Fact[])),
-      h("div", { class: "salw-side" }, parts.controls.el,
+      h("div", { class: "salw-side" }, parts.naming.el, parts.controls.el,
         h("label", { class: "salw-tick" }, own, "a scale of its own for each panel"), parts.table.el, keyHelp(KEYS))),
     live);
   return { ...parts, frame };
@@ -252,8 +265,10 @@ export const mount: Mount = async (el, model, host, signal) => {
   el.append(parts.frame);
   viewKeys(parts.frame, asked, signal);
 
+  const drawNaming = () => parts.naming.draw(...drawing.main);
   const drawMix = () => {
     drawing.mixture();
+    drawNaming();
     say(parts.heading, mixTitle(asked.name("target"), asked.name("foil"), 0.5));
     parts.mixer.draw(asked.mix, asked.name("target"), asked.name("foil"), drawing.same);
     parts.bar.draw(shared.get("scale"), shared.get("threshold"), drawing.maps);
@@ -284,8 +299,16 @@ export const mount: Mount = async (el, model, host, signal) => {
   }, signal);
   const drawView = () => [panels.A, panels.M, panels.B].forEach((panel) => panel.stage.view(shared.get("view")));
   const touch = () => drawing.touchAll();
+  const brushed = () => {
+    touch();
+    drawNaming();
+  };
+  const drawNames = () => {
+    drawing.names();
+    drawNaming();
+  };
   const lit = () => partIn(shared.get("highlight"), (model.get("picture_keys") as string[] | undefined)?.[0], pictureOf(model.get("picture")));
   const drawPart = () => [panels.A, panels.M, panels.B].forEach((panel) => panel.stage.highlight(lit()));
-  watch(shared, { scale: drawAll, threshold: drawAll, cursor: touch, selection: touch, highlight: drawPart, view: drawView }, signal);
-  [drawAll, drawPart, drawView].forEach((draw) => draw());
+  watch(shared, { scale: drawAll, threshold: drawAll, cursor: touch, selection: brushed, highlight: drawPart, regions: drawNames, view: drawView }, signal);
+  [drawAll, drawNames, drawPart, drawView].forEach((draw) => draw());
 };

@@ -1,19 +1,18 @@
 // Maps one after the other: one question through the layers of a network, or through networks that become random.
-import { stageEvents } from "../actions";
 import { follow, h, listen, onFrame, root, say, show, uid } from "../dom";
 import { number } from "../format";
 import { shareOf } from "../geometry";
-import { partIn } from "../lit";
 import { keyHelp } from "../parts/alternative";
 import { createChart, valueInWords, type Line } from "../parts/chart";
 import { createColorBar } from "../parts/colorbar";
-import { createDescription } from "../parts/described";
 import { factList, noticeList, type Fact } from "../parts/facts";
+import { createNaming } from "../parts/naming";
 import { createLive, createReadout, cursorInWords, regionInWords } from "../parts/readout";
-import { createStage, createThumbnail, type Picture, type Stage } from "../parts/stage";
+import { createThumbnail } from "../parts/stage";
+import { Stages } from "../parts/stages";
 import { refit } from "../scale";
-import { connect, type Shared } from "../shared";
-import type { Box, Cursor, Grid, Highlight, Model, Mount, ScaleState, Selection } from "../types";
+import { connect } from "../shared";
+import type { Box, Cursor, Grid, Model, Mount, ScaleState, Selection } from "../types";
 import { float32 } from "../wire";
 import { pictureOf, scaleControls, watch } from "./heatmap";
 
@@ -33,40 +32,6 @@ export function readFrames(model: Model): Grid[] {
     start += rows * cols;
     return grid;
   });
-}
-
-/** One stage for each size of grid, the others hidden; whoever had the focus keeps it. */
-class Stages {
-  readonly el = h("div", { class: "salw-stages" });
-  private made = new Map<string, Stage & { describe: (asked: string, map: Grid) => void }>();
-  private current: Stage | null = null;
-
-  constructor(private shared: Shared, private picture: Picture, private key: unknown, private source: string, private speak: () => void, private signal: AbortSignal) {}
-
-  lit = () => partIn(this.shared.get<Highlight | null>("highlight"), this.key, this.picture);
-
-  private make(grid: Grid) {
-    const stage = createStage(this.picture, grid, stageEvents(this.shared, this.picture, grid, this.source, this.speak), this.signal);
-    return { ...stage, describe: createDescription(stage, this.picture, this.signal) };
-  }
-
-  of(grid: Grid) {
-    const key = `${grid.rows} ${grid.cols}`;
-    const found = this.made.get(key) ?? this.make(grid);
-    if (!this.made.has(key)) {
-      this.made.set(key, found);
-      this.el.append(found.el);
-    }
-    if (this.current !== found) {
-      const focused = this.current !== null && this.current.el.contains(document.activeElement);
-      for (const stage of this.made.values()) show(stage.el, stage === found);
-      if (focused) found.el.focus();
-      this.current = found;
-      found.view(this.shared.get("view"));
-      found.highlight(this.lit());
-    }
-    return found;
-  }
 }
 
 /** The step that is shown. It moves here; Python hears of it when it has come to rest. */
@@ -171,7 +136,9 @@ export const mount: Mount = async (el, model, host, signal) => {
   const box = () => shared.get<Selection | null>("selection")?.box ?? null;
   let now = maps[0] as Grid;
   const words = () => [cursorInWords(now, picture, shared.get<Cursor | null>("cursor")), regionInWords(now, picture, box())] as const;
-  const stages = new Stages(shared, picture, (model.get("picture_keys") as string[] | undefined)?.[0], String(model.get("source")), () => live.say(words().filter(Boolean).join(". Region: ")), signal);
+  const source = String(model.get("source"));
+  const stages = new Stages(shared, { source, key: () => (model.get("picture_keys") as string[] | undefined)?.[0], named: true,
+    speak: () => live.say(words().filter(Boolean).join(". Region: ")) }, signal);
   const player = new Player(model, maps.length, () => drawStep(), signal);
   const step = () => `${labels[player.at]} (${player.at + 1} of ${maps.length})`;
 
@@ -191,6 +158,7 @@ export const mount: Mount = async (el, model, host, signal) => {
   own.checked = Boolean(model.get("each"));
   const badge = h("span", { class: "salw-badge" }, "each step has its own scale");
   const [bar, readout, controls] = [createColorBar(), createReadout(), scaleControls(shared, signal)];
+  const naming = createNaming(shared, picture, source, signal);
   const scrubber = createScrubber(player, maps.length, String(model.get("through")), signal);
   const chart = createChart(maps.length, (at) => player.to(at), signal);
   const table = createSteps(labels, maps, lines, String(model.get("through")), signal);
@@ -206,9 +174,9 @@ export const mount: Mount = async (el, model, host, signal) => {
   const drawMap = () => {
     now = maps[player.at] as Grid;
     const limits = own.checked ? refit(scale(), [now.data]) : scale();
-    const stage = stages.of(now);
+    const { stage, describe } = stages.of(now, picture);
     stage.draw(now, limits, shared.get("threshold"));
-    stage.describe(`Map at ${step()} for the question: ${question}`, now);
+    describe(`Map at ${step()} for the question: ${question}`, now);
     bar.draw(limits, shared.get("threshold"), [now]);
     controls.draw(scale(), shared.get("threshold"));
     show(badge, own.checked || Boolean(model.get("own_scale")));
@@ -217,12 +185,16 @@ export const mount: Mount = async (el, model, host, signal) => {
     say(caption, captions[player.at] ?? "");
     scrubber.draw(step());
     drawTouch();
+    drawNaming();
   };
   const drawTouch = () => {
-    const stage = stages.of(now);
-    stage.cursor(shared.get<Cursor | null>("cursor"));
-    stage.selection(box());
+    stages.touch();
     readout.draw(...words());
+  };
+  const drawNaming = () => naming.draw(now, step());
+  const drawNames = () => {
+    stages.names();
+    drawNaming();
   };
   const drawNow = () => {
     drawMap();
@@ -232,15 +204,13 @@ export const mount: Mount = async (el, model, host, signal) => {
   function drawStep(): void {
     drawAll();
   }
-  const drawView = () => stages.of(now).view(shared.get("view"));
-  const drawPart = () => stages.of(now).highlight(stages.lit());
 
   const frame = root("through", signal,
     h("div", { class: "salw-head", role: "heading", "aria-level": 2 }, question),
     h("div", { class: "salw-body" },
       h("div", { class: "salw-left" }, title, stages.el, scrubber.el, chart.el, caption, bar.el, badge),
       h("div", { class: "salw-side" }, noticeList(model.get("notices") as string[]),
-        h("div", { class: "salw-beside" }, factList(model.get("facts") as Fact[]), createThumbnail(picture)), readout.el, controls.el,
+        h("div", { class: "salw-beside" }, factList(model.get("facts") as Fact[]), createThumbnail(picture)), readout.el, naming.el, controls.el,
         h("label", { class: "salw-tick" }, own, "a scale of its own for each step"), table.el, keyHelp(KEYS))),
     live.el);
   el.append(frame);
@@ -254,6 +224,6 @@ export const mount: Mount = async (el, model, host, signal) => {
   }, signal);
   listen(own, "change", drawAll, signal);
   follow(model, { at: () => player.follow(), own_scale: drawAll }, signal);
-  watch(shared, { scale: drawNow, threshold: drawNow, cursor: drawTouch, selection: drawNow, highlight: drawPart, view: drawView }, signal);
-  [drawNow, drawPart, drawView].forEach((draw) => draw());
+  watch(shared, { scale: drawNow, threshold: drawNow, cursor: drawTouch, selection: drawNow, highlight: stages.part, regions: drawNames, view: stages.view }, signal);
+  drawNow();
 };

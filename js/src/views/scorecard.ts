@@ -1,20 +1,20 @@
 // A table of metrics, their curves with a play head, and the picture that the model saw at that point.
-import { stageEvents } from "../actions";
 import { follow, h, listen, onFrame, root, say, show, uid } from "../dom";
 import { number, percent } from "../format";
-import { partIn, pickedOf } from "../lit";
+import { pickedOf } from "../lit";
 import { keyHelp, keyList } from "../parts/alternative";
 import { createColorBar } from "../parts/colorbar";
 import { noticeList } from "../parts/facts";
 import { createLive, createReadout, cursorInWords, regionInWords } from "../parts/readout";
 import { createScoreCurves, type CurveLine } from "../parts/scorecurves";
 import { agreementTable, createScoreTable, everyRow, inWords, metricFacts } from "../parts/scoretable";
-import { createStage, type Picture, type Stage } from "../parts/stage";
+import type { Picture } from "../parts/stage";
+import { Stages } from "../parts/stages";
 import { enlarged, perturb, plain, ranks, type Plays } from "../perturbed";
 import { refit } from "../scale";
 import { curveOf, meanCurve, type Column, type Group, type Row } from "../scores";
-import { connect, type Shared } from "../shared";
-import type { Cursor, Grid, Highlight, Model, Mount, Picked, ScaleState, Selection } from "../types";
+import { connect } from "../shared";
+import type { Cursor, Grid, Model, Mount, Picked, ScaleState, Selection } from "../types";
 import { colours, floats } from "../unpack";
 import { float32 } from "../wire";
 import { scaleControls, watch } from "./heatmap";
@@ -46,33 +46,6 @@ async function unpack(model: Model) {
     sheets, places, grids, stills: get<Record<string, Still[]>>("stills"), keys: get<string[]>("picture_keys") };
 }
 type Data = Awaited<ReturnType<typeof unpack>>;
-
-/** One stage for each size of map and picture, the others hidden. */
-class Stages {
-  readonly el = h("div", { class: "salw-stages" });
-  private made = new Map<string, Stage>();
-  private current: Stage | null = null;
-
-  constructor(private shared: Shared, private source: string, private speak: () => void, private signal: AbortSignal) {}
-
-  of(grid: Grid, picture: Picture): Stage {
-    const key = `${grid.rows} ${grid.cols} ${picture.rows} ${picture.cols}`;
-    const found = this.made.get(key) ?? createStage(picture, grid, stageEvents(this.shared, picture, grid, this.source, this.speak), this.signal);
-    if (!this.made.has(key)) {
-      this.made.set(key, found);
-      this.el.append(found.el);
-    }
-    if (this.current !== found) {
-      const focused = this.current?.el.contains(document.activeElement);
-      for (const stage of this.made.values()) show(stage.el, stage === found);
-      if (focused) found.el.focus();
-      this.current = found;
-    }
-    found.picture(picture);
-    found.view(this.shared.get("view"));
-    return found;
-  }
-}
 
 /** The picture at the play head; rankings and stills are made once. */
 class Playback {
@@ -237,7 +210,9 @@ export const mount: Mount = async (el, model, host, signal) => {
     const { grid, picture } = shownNow();
     return [cursorInWords(grid, picture, shared.get<Cursor | null>("cursor")), regionInWords(grid, picture, box())] as const;
   };
-  const stages = new Stages(shared, source, () => live.say(touched().filter(Boolean).join(". Region: ")), signal);
+  const stages = new Stages(shared, { source, key: () => data.keys[data.places[choice.row]?.picture ?? 0],
+    named: new Set(data.places.map((place) => place.picture)).size === 1,
+    speak: () => live.say(touched().filter(Boolean).join(". Region: ")) }, signal);
   const [bar, readout, controls] = [createColorBar(), createReadout(), scaleControls(shared, signal)];
   const own = h("input", { type: "checkbox" });
   own.checked = Boolean(model.get("each"));
@@ -296,9 +271,9 @@ export const mount: Mount = async (el, model, host, signal) => {
     const { grid, picture } = shownNow();
     const scale = shared.get<ScaleState>("scale");
     const limits = own.checked ? refit(scale, [grid.data]) : scale;
-    const stage = stages.of(grid, picture);
+    const { stage, describe } = stages.of(grid, picture);
     stage.draw(grid, limits, shared.get("threshold"));
-    stage.label(`Map of ${labelOf(rows[choice.row] as Row)}.`);
+    describe(`Map of ${labelOf(rows[choice.row] as Row)}.`, grid);
     bar.draw(limits, shared.get("threshold"), [grid]);
     controls.draw(scale, shared.get("threshold"));
     show(badge, own.checked || Boolean(model.get("own_scale")));
@@ -307,11 +282,7 @@ export const mount: Mount = async (el, model, host, signal) => {
   };
   const drawTouch = () => {
     if (!withMaps) return;
-    const { grid, picture } = shownNow();
-    const stage = stages.of(grid, picture);
-    stage.cursor(shared.get<Cursor | null>("cursor"));
-    stage.selection(box());
-    stage.highlight(partIn(shared.get<Highlight | null>("highlight"), data.keys[data.places[choice.row]?.picture ?? 0], picture));
+    stages.touch();
     readout.draw(...touched());
   };
   const drawNow = () => {
@@ -363,6 +334,7 @@ export const mount: Mount = async (el, model, host, signal) => {
   }, signal);
   const taken = (name: "row" | "metric" | "at") => () => choice.take(name);
   follow(model, { row: taken("row"), metric: taken("metric"), at: taken("at"), sort: drawAll, descending: drawAll, own_scale: drawAll }, signal);
-  watch(shared, { scale: drawMap, threshold: drawMap, cursor: drawTouch, selection: drawTouch, highlight: drawTouch, view: drawTouch, picked: drawPicked }, signal);
+  watch(shared, { scale: drawMap, threshold: drawMap, cursor: drawTouch, selection: drawTouch, highlight: stages.part, view: stages.view, regions: stages.names,
+    picked: drawPicked }, signal);
   drawNow();
 };
