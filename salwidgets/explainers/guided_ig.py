@@ -22,43 +22,45 @@ from .registry import register
 _CLOSE = 1e-9
 
 
-def advance(x: Tensor, g: Tensor, start: Tensor, end: Tensor, share: float, fraction: float, max_dist: float) -> Tensor:
-    """One step of the path, for rows of values `[R, D]` (float64): ``x`` moved towards ``end`` until its L1 distance
-    from there is 1 - ``share`` of that of ``start``. Values of smallest |g| move first, ``fraction`` of all at a time;
-    none leaves the band of ``max_dist`` around the straight line."""
+def advance(t: Tensor, g: Tensor, length: Tensor, share: float, fraction: float, max_dist: float) -> Tensor:
+    """One step of the path, for rows of values `[R, D]` (float64) that have gone shares ``t`` of their ways (2: of no way
+    at all) of ``length``: they go on until 1 - ``share`` of all their lengths is left. Values of smallest |``g``| move
+    first, ``fraction`` of all at a time; none strays more than ``max_dist`` from ``share``."""
     ahead, behind = min(share + max_dist, 1.0), max(share - max_dist, 0.0)
-    full = end - start
-    x_max = end if ahead == 1 else start + full * ahead  # exact at the end, so that a value is known to have arrived
-    target = full.abs().sum(1) * (1 - share)
-    # In the direction of the end, as a share of the way; values that have nowhere to go count as arrived.
-    late = ((x - start) / full).masked_fill_(full == 0, ahead) < behind
-    x = torch.where(late, start + full * behind, x)
-    size = g.abs().masked_fill_(x == x_max, torch.inf)
-    rank = int(fraction * (x.shape[1] - 1)) + 1
-    open_rows = torch.arange(len(x), device=x.device)
+    whole = length.sum(1)
+    close = _CLOSE * (whole * (1 - share)).clamp_min_(1.0)
+    t = t.clamp_min(behind)
+    size = g.abs().masked_fill_(t >= ahead, torch.inf)
+    rank = int(fraction * (t.shape[1] - 1)) + 1
+    open_rows = torch.arange(len(t), device=t.device)
     while len(open_rows):
-        gap = _take(x, open_rows).sub(_take(end, open_rows)).abs_().sum(1) - target[open_rows]
+        gap = whole[open_rows] * share - torch.linalg.vecdot(_take(length, open_rows), _take(t, open_rows))
         # A distance above the target by rounding only is no gap; below it, a later step catches up.
-        wanted = gap > _CLOSE * target[open_rows].clamp_min(1.0)
+        wanted = gap > close[open_rows]
         open_rows, gap = open_rows[wanted], gap[wanted]
         if not len(open_rows):
             break
-        order, here, goal = _take(size, open_rows), _take(x, open_rows), _take(x_max, open_rows)
+        order, here = _take(size, open_rows), _take(t, open_rows)
         threshold = order.kthvalue(rank, dim=1, keepdim=True).values
-        chosen = (order <= threshold) & (order < torch.inf)
-        way = (goal - here).mul_(chosen)
-        room = way.abs().sum(1)
+        chosen = order <= threshold.clamp_max_(torch.finfo(order.dtype).max)
+        way = (ahead - here).mul_(chosen)
+        room = torch.linalg.vecdot(_take(length, open_rows), way)
         part = torch.where(room > 0, (gap / room.clamp_min(1e-300)).clamp_max(1.0), 1.0)
-        whole = (part >= 1)[:, None] & chosen
-        x[open_rows] = torch.where(whole, goal, here + way * part[:, None])
-        size[open_rows] = order.masked_fill(whole, torch.inf)
-        open_rows = open_rows[(part >= 1) & chosen.any(1)]
-    return x
+        arrived = (part >= 1)[:, None] & chosen
+        t = _put(t, open_rows, torch.where(arrived, ahead, here.addcmul(way, part[:, None])))
+        size = _put(size, open_rows, order.masked_fill_(arrived, torch.inf))
+        open_rows = open_rows[arrived.any(1)]
+    return t
 
 
 def _take(t: Tensor, rows: Tensor) -> Tensor:
     """Rows of ``t``; all of them, which is the rule, are no copy."""
     return t if len(rows) == len(t) else t[rows]
+
+
+def _put(t: Tensor, rows: Tensor, values: Tensor) -> Tensor:
+    """``t`` with ``values`` in some rows; they themselves, if they are all."""
+    return values if len(rows) == len(t) else t.index_copy_(0, rows, values)
 
 
 class GuidedIGEvidence(BatchEvidence):
@@ -92,18 +94,20 @@ class GuidedIGEvidence(BatchEvidence):
         i, steps, released = rows[:, 1], int(self.params["steps"]), self.params["rule"] == "left"
         # The walk is kept in more digits than the network has: its length is measured at every step.
         start, end = self.baseline[i].flatten(1).double(), self.x[i].flatten(1).double()
-        x, total = start.clone(), torch.zeros_like(start)
-        g = self._gradient(x, rows, columns, weights)
+        way = end - start
+        # Where every value is, as a share of its way, which is a number to compare with; 2 where there is none to go.
+        t, total = (way == 0).double() * 2, torch.zeros_like(way)
+        length, g = way.abs(), self._gradient(start, rows, columns, weights)
         bar.step(len(rows))
-        for step in range(steps):
-            moved = advance(x, g, start, end, (step + 1) / steps, self.params["fraction"], self.params["max_dist"])
-            if released and step + 1 == steps:
-                return total + (moved - x) * g
-            after = self._gradient(moved, rows, columns, weights)
-            total += (moved - x) * (g if released else (g + after) / 2)
-            x, g = moved, after
-            bar.step(len(rows))
-        return total
+        for step in range(1, steps + 1):
+            moved = advance(t, g, length, step / steps, self.params["fraction"], self.params["max_dist"])
+            gone, t, slope = moved - t, moved, g
+            if not released or step < steps:
+                after = self._gradient(torch.lerp(start, end, t), rows, columns, weights)  # exactly the end where t is 1
+                slope, g = g if released else (g + after) / 2, after
+                bar.step(len(rows))
+            total += gone.mul_(slope)
+        return total * way
 
     def _gradient(self, x: Tensor, rows: Tensor, columns: Columns | None, weights: Tensor) -> Tensor:
         """Gradients `[R, D]` of each row's own question at points `[R, D]`."""
