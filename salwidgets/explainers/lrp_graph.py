@@ -12,7 +12,7 @@ folded weights, and the convolution's own `Step` is then on nobody's way back.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,8 +24,11 @@ from torch.utils.weak import WeakTensorKeyDictionary
 from ..errors import MethodError
 from ..models.session import Call
 from . import lrp_rules as rules
-from .lrp_rules import Constant, Convolution, Kept, Linear, Over, Pass, Rule, Scale, Split, Step, Times, Weighted, wide
+from .lrp_layers import MATMULS, WEIGHTED, Kept, Linear, Scale, layer_of, value_of, wide
+from .lrp_rules import Back, Constant, InPlace, Over, Pass, Rule, Same, Split, Step, Times, Weighted
 
+# x.shape, x.mT …: which one it is does not matter, values are only moved, if anything.
+ASKS = frozenset({"__get__", "dim", "is_floating_point", "numel", "size"})
 ROUTES = frozenset({
     "__getitem__", "__iter__", "__setitem__", "adaptive_max_pool1d", "adaptive_max_pool2d", "adaptive_max_pool3d",
     "amax", "bfloat16", "channel_shuffle", "chunk", "clone", "contiguous", "double", "expand", "expand_as", "flatten",
@@ -48,10 +51,6 @@ SUMS = {"add": 1.0, "__add__": 1.0, "__radd__": 1.0, "__iadd__": 1.0, "sub": -1.
         "__isub__": -1.0, "rsub": -1.0, "__rsub__": -1.0}
 PRODUCTS = frozenset({"mul", "multiply", "__mul__", "__rmul__", "__imul__", "div", "divide", "true_divide", "__truediv__",
                       "__itruediv__"})
-CONVOLUTIONS = frozenset({"conv1d", "conv2d", "conv3d"})
-TRANSPOSED = frozenset({"conv_transpose1d", "conv_transpose2d", "conv_transpose3d"})
-MATMULS = frozenset({"matmul", "mm", "__matmul__"})
-WEIGHTED = CONVOLUTIONS | TRANSPOSED | MATMULS | {"linear"}
 
 _WHY = {**dict.fromkeys(("softmax", "log_softmax", "multi_head_attention_forward", "scaled_dot_product_attention"),
                         "its outputs compete for one sum (attention)"),
@@ -97,22 +96,25 @@ class Graph:
         self.used, self.firsts = set[str](), list[str]()
 
     def __call__(self, call: Call) -> Any:
-        inputs = [t for t in _tensors((call.args, call.kwargs)) if t.requires_grad]
         name = call.name.removeprefix("torch.")
+        if name in ASKS:
+            return NotImplemented
+        inputs = [t for t in _tensors((call.args, call.kwargs)) if t.requires_grad]
         if not inputs:
             return NotImplemented
-        if name == "__get__":  # x.shape, x.mT …; which one it is does not matter: values are only moved, if anything
-            return NotImplemented
+        in_place = call.in_place and isinstance(call.x, Tensor)
+        if in_place:
+            self._save(call.x)
         out = self._step(name, call, inputs)
         if name not in WEIGHTED and isinstance(out, (Tensor, tuple, list)) and all(t in self.raw for t in inputs):
             for t in _tensors((out,)):
                 self.raw[t] = True
-        if call.in_place and isinstance(call.x, Tensor):
+        if in_place:
             self._overwritten(call.x, out)
         return out
 
     def _step(self, name: str, call: Call, inputs: list[Tensor]) -> Any:
-        if name in ROUTES or (name == "pad" and _value(call, 2, "mode", "constant") != "constant"):
+        if name in ROUTES or (name == "pad" and value_of(call, 2, "mode", "constant") != "constant"):
             if name == "__setitem__":
                 self._overwritten(call.args[0], None)
             return call.function(*call.args, **call.kwargs)
@@ -149,8 +151,13 @@ class Graph:
 
     def _pass(self, call: Call, x: Tensor | None = None) -> Tensor:
         x = call.x if x is None else x
+        if call.in_place and x is call.x:  # unseen by autograd: what comes back goes on whole
+            with torch.no_grad():
+                call.function(*call.args, **call.kwargs)
+            call.kwargs.pop("inplace", None)  # done
+            return x
         value = self._plain(call)
-        return self._stepped(Pass(x.shape, self.n), value, x)
+        return Same.apply([value], x) if value.shape == x.shape else self._stepped(Pass(x.shape, self.n), value, x)
 
     def _factor(self, name: str, call: Call, x: Tensor) -> Tensor:
         """A product with a constant; one per channel right behind a layer is a BatchNorm's, and goes into its weights."""
@@ -161,16 +168,20 @@ class Graph:
             return self._pass(call, x)
         scale = wide(other.detach().flatten())
         scale = 1 / scale if "div" in name else scale
-        layer, value = replace(before.layer, weight=before.layer.scaled(scale)), self._plain(call)
+        layer, value = _times(before.layer, scale), self._plain(call)
         if layer.bias is not None:
             layer.bias = layer.bias * layer.channels(scale, value.ndim)
         return self._put_out(before.source, before.kept, layer, before.rule, value)
 
     def _sum(self, name: str, call: Call, inputs: list[Tensor]) -> Tensor:
-        first, second = call.x, _value(call, 1, "other", None)
-        alpha = float(_value(call, 2, "alpha", 1))
+        first, second = call.x, value_of(call, 1, "other", None)
+        alpha = float(value_of(call, 2, "alpha", 1))
         signs = (-alpha, 1.0) if "rsub" in name else (1.0, SUMS[name] * alpha)
         both = [(t, s) for t, s in zip((first, second), signs, strict=True) if isinstance(t, Tensor) and t.requires_grad]
+        if call.in_place and len(both) == 2 and first._base is None and not _shared(first, second):
+            terms = [(Kept(first.detach().clone()), 1.0), (self._keep(second), both[1][1])]
+            return self._put(InPlace, Split(terms, None, self.n), lambda: call.function(*call.args, **call.kwargs), first,
+                             second)
         value = self._plain(call)
         if len(both) == 1:
             x, sign = both[0]
@@ -210,7 +221,7 @@ class Graph:
         return out
 
     def _pad(self, call: Call) -> Tensor:
-        x, pad = call.x, _value(call, 1, "pad", None)
+        x, pad = call.x, value_of(call, 1, "pad", None)
         out = call.function(*call.args, **call.kwargs)
         keep = F.pad(torch.ones_like(x), pad)
         return self._stepped(Constant(keep, self.n), out.detach().clone(), out)
@@ -219,7 +230,7 @@ class Graph:
         x = call.x
         if not isinstance(x, Tensor) or not x.requires_grad:
             raise self._refused(name, "", "its weights depend on the input")
-        layer = _layer(name, call)
+        layer = layer_of(name, call)
         if layer is None:
             raise self._refused(name)
         value = self._plain(call)
@@ -248,7 +259,7 @@ class Graph:
         before = self.made.get(x)
         if before is not None and not before.alone:
             old = before.layer
-            layer = replace(old, weight=old.scaled(scale))
+            layer = _times(old, scale)
             layer.bias = layer.channels(shift, value.ndim)
             if old.bias is not None:
                 layer.bias = layer.bias + old.bias * layer.channels(scale, value.ndim)
@@ -269,11 +280,13 @@ class Graph:
         """What the network itself computes, without a graph, in memory of its own."""
         with torch.no_grad():
             value: Tensor = call.run(call.x) if call.in_place else call.function(*call.args, **call.kwargs)
-        shared = {t.untyped_storage().data_ptr() for t in _tensors((call.args, call.kwargs))}
-        return value.clone() if value.untyped_storage().data_ptr() in shared else value
+        return value.clone() if any(_shared(value, t) for t in _tensors((call.args, call.kwargs))) else value
 
-    def _stepped(self, back: Callable[[Tensor], tuple[Tensor, ...]], value: Tensor, *inputs: Tensor) -> Tensor:
-        out: Tensor = Step.apply(back, [value], *inputs, *self.shares)
+    def _stepped(self, back: Back, value: Tensor, *inputs: Tensor) -> Tensor:
+        return self._put(Step, back, [value], *inputs)
+
+    def _put(self, function: type[torch.autograd.Function], back: Back, value: Any, *inputs: Tensor) -> Tensor:
+        out: Tensor = function.apply(back, value, *inputs, *self.shares)
         return out
 
     def _keep(self, t: Tensor) -> Kept:
@@ -281,10 +294,14 @@ class Graph:
         self.kept.setdefault(t.untyped_storage().data_ptr(), []).append(kept)
         return kept
 
-    def _overwritten(self, x: Tensor, out: Any) -> None:
-        """``x`` is about to be changed in place: what backward needs of it is copied, what was known of it forgotten."""
+    def _save(self, x: Tensor) -> None:
+        """``x`` is about to be changed in place: what backward needs of it is copied."""
         for kept in self.kept.pop(x.untyped_storage().data_ptr(), []):
             kept.tensor = kept.tensor.clone()
+
+    def _overwritten(self, x: Tensor, out: Any) -> None:
+        """What was kept of ``x`` until now is copied, what was known of it forgotten."""
+        self._save(x)
         self.made.pop(x, None)
         if out is None or out not in self.raw:
             self.raw.pop(x, None)
@@ -335,52 +352,19 @@ class Graph:
         return MethodError(f"lrp has no rule for {name} in {self._here()}: {why}. Use {other}.{mend}")
 
 
-def _layer(name: str, call: Call) -> Linear | None:
-    """The linear part of a call, its bias still `[channels]`."""
-    x, weight = call.x, _value(call, 1, "weight", None)
-    if name in MATMULS:
-        other = _value(call, 1, "other", None)
-        if not isinstance(other, Tensor) or other.ndim != 2:
-            return None
-        return Linear(wide(other.detach()).mT, None)
-    bias = _value(call, 2, "bias", None)
-    if any(t is not None and t.requires_grad for t in (weight, bias)):
-        return None
-    weight, bias = wide(weight.detach()), None if bias is None else wide(bias.detach())
-    if name == "linear":
-        return Linear(weight, bias)
-    d = weight.ndim - 2
-    if x.ndim != d + 2:
-        return None
-    if name in TRANSPOSED:
-        stride, padding, out_padding, groups, dilation = (
-            _value(call, i, k, v) for i, k, v in ((3, "stride", 1), (4, "padding", 0), (5, "output_padding", 0),
-                                                  (6, "groups", 1), (7, "dilation", 1)))
-        return Convolution(weight, bias, stride=_each(stride, d), padding=_each(padding, d), transposed=True,
-                           dilation=_each(dilation, d), output_padding=_each(out_padding, d), groups=groups)
-    stride, padding, dilation, groups = (_value(call, i, k, v) for i, k, v in (
-        (3, "stride", 1), (4, "padding", 0), (5, "dilation", 1), (6, "groups", 1)))
-    pad = None
-    if isinstance(padding, str):
-        if padding == "same":
-            total = [e * (k - 1) for e, k in zip(_each(dilation, d), weight.shape[2:], strict=True)]
-            pad = tuple(p for t in reversed(total) for p in (t // 2, t - t // 2))
-        padding = 0
-    return Convolution(weight, bias, stride=_each(stride, d), padding=_each(padding, d), dilation=_each(dilation, d),
-                       output_padding=_each(0, d), groups=groups, pad=pad)
+def _times(layer: Linear, scale: Tensor) -> Linear:
+    """The layer with every output channel times ``scale``; its bias is the caller's."""
+    return replace(layer, scale=scale if layer.scale is None else layer.scale * scale)
+
+
+def _shared(t: Tensor, u: Tensor) -> bool:
+    """Whether two tensors lie in the same memory."""
+    return t.untyped_storage().data_ptr() == u.untyped_storage().data_ptr()
 
 
 def _same_for_all(constant: Any, value: Tensor) -> bool:
     """Whether a constant is the same for every input of the batch."""
     return not isinstance(constant, Tensor) or constant.ndim < value.ndim or constant.shape[0] == 1
-
-
-def _each(value: Any, d: int) -> tuple[int, ...]:
-    return (int(value),) * d if isinstance(value, int) else tuple(int(v) for v in value) * (d if len(value) == 1 else 1)
-
-
-def _value(call: Call, position: int, name: str, default: Any) -> Any:
-    return call.args[position] if len(call.args) > position else call.kwargs.get(name, default)
 
 
 def _tensors(items: Any) -> list[Tensor]:

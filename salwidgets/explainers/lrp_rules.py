@@ -13,7 +13,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
+
+from .lrp_layers import Convolution, Kept, Linear, Scale, wide
 
 STABILISER = 1e-6
 """Added to the denominators of all rules but epsilon, with their sign."""
@@ -23,119 +24,12 @@ NEVER_NEGATIVE = ("z+", "flat", "w2", "box")
 """Rules whose denominators are sums of what is at least 0."""
 
 
-@dataclass(eq=False)
-class Kept:
-    """A value that backward will need. An in-place operation that is about to overwrite it makes a copy first."""
-
-    tensor: Tensor
-
-    @property
-    def wide(self) -> Tensor:
-        """The value in float32 at least: sums of relevance need more digits than half precision has."""
-        return wide(self.tensor)
-
-
-def wide(t: Tensor) -> Tensor:
-    """``t``, in float32 if it is narrower."""
-    return t.float() if t.dtype in (torch.float16, torch.bfloat16) else t
-
-
-@dataclass(eq=False)
-class Linear:
-    """The linear part of a layer: ``forward(v, w)`` without bias, and ``back(g, w)``, its transpose.
-
-    weight: as the layer has it, or times the scale of a BatchNorm. bias: broadcastable to the output, or None.
-    """
-
-    weight: Tensor
-    bias: Tensor | None
-    out_channels: int = 1
-
-    def forward(self, v: Tensor, w: Tensor) -> Tensor:
-        return F.linear(v, w)
-
-    def back(self, g: Tensor, w: Tensor, shape: torch.Size) -> Tensor:
-        return g @ w
-
-    def scaled(self, scale: Tensor) -> Tensor:
-        """The weights, with each output channel times ``scale``."""
-        return self.weight * scale[:, None]
-
-    def fed_by(self, scale: Tensor) -> Tensor:
-        """The weights, with each input channel times ``scale``."""
-        return self.weight * scale
-
-    def channels(self, t: Tensor, ndim: int) -> Tensor:
-        """A tensor per output channel, broadcastable to outputs of ``ndim`` axes."""
-        return t
-
-
-@dataclass(eq=False)
-class Convolution(Linear):
-    """A convolution, or a transposed one, in any number of dimensions; ``pad`` as `F.pad` takes it, before the call."""
-
-    stride: tuple[int, ...] = ()
-    padding: tuple[int, ...] = ()
-    dilation: tuple[int, ...] = ()
-    transposed: bool = False
-    output_padding: tuple[int, ...] = ()
-    groups: int = 1
-    pad: tuple[int, ...] | None = None
-
-    def _options(self) -> tuple[Any, ...]:
-        return self.stride, self.padding, self.dilation, self.transposed, self.output_padding, self.groups
-
-    def forward(self, v: Tensor, w: Tensor) -> Tensor:
-        v = v if self.pad is None else F.pad(v, self.pad)
-        return torch.convolution(v, w, None, *self._options())
-
-    def back(self, g: Tensor, w: Tensor, shape: torch.Size) -> Tensor:
-        size = list(shape)
-        for i, (before, after) in enumerate(_pairs(self.pad)):
-            size[-1 - i] += before + after
-        like = w.new_empty(1).expand(size)  # only its shape is read
-        out: Tensor = torch.ops.aten.convolution_backward(g, like, w, None, *self._options(), [True, False, False])[0]
-        for i, (before, _) in enumerate(_pairs(self.pad)):
-            out = out.narrow(out.ndim - 1 - i, before, shape[-1 - i])
-        return out
-
-    def scaled(self, scale: Tensor) -> Tensor:
-        if not self.transposed:
-            return self.weight * scale.reshape(-1, *[1] * (self.weight.ndim - 1))
-        w = self.weight.unflatten(0, (self.groups, -1)) * scale.reshape(self.groups, 1, -1, *[1] * (self.weight.ndim - 2))
-        return w.flatten(0, 1)
-
-    def fed_by(self, scale: Tensor) -> Tensor:
-        if self.transposed:
-            return self.weight * scale.reshape(-1, *[1] * (self.weight.ndim - 1))
-        w = self.weight.unflatten(0, (self.groups, -1))
-        return (w * scale.reshape(self.groups, 1, -1, *[1] * (self.weight.ndim - 2))).flatten(0, 1)
-
-    def channels(self, t: Tensor, ndim: int) -> Tensor:
-        return t.reshape(-1, *[1] * (self.weight.ndim - 2))
-
-
-@dataclass(eq=False)
-class Scale(Linear):
-    """A BatchNorm that stands alone: every value times its channel's factor."""
-
-    def forward(self, v: Tensor, w: Tensor) -> Tensor:
-        return v * w
-
-    def back(self, g: Tensor, w: Tensor, shape: torch.Size) -> Tensor:
-        return g * w
-
-
-def _pairs(pad: tuple[int, ...] | None) -> list[tuple[int, int]]:
-    return [] if pad is None else list(zip(pad[::2], pad[1::2], strict=True))
-
-
 @dataclass
 class Way:
     """One way that relevance goes back: legs (input values, weights, sign), the bias beside them, and a share.
 
     Its denominator is z = sum of sign * forward(values, weights) + bias. ``share`` of R_j goes this way: a number, or a
-    function of the layer's own output y.
+    function of the layer's own output y. Without legs it goes alike to all inputs that the output sees.
     """
 
     legs: list[tuple[Tensor, Tensor, float]]
@@ -161,7 +55,9 @@ class Rule:
 
     def ways(self, a: Tensor, layer: Linear) -> list[Way]:
         """How relevance goes back through ``layer`` whose input is ``a``."""
-        w, b = layer.weight, layer.bias
+        w, b = layer.weights(), layer.bias
+        if self.name == "z+" and layer.scale is not None:
+            return self._z_plus(a, w, b, own=True)
         ways: list[Way] = getattr(self, "_" + self.name.replace("-", "_").replace("+", "_plus"))(a, w, b)
         return ways
 
@@ -169,9 +65,12 @@ class Rule:
         """Bach et al. 2015, eq. 58: R_i = sum_j a_i w_ij / (z_j + epsilon sign z_j) R_j."""
         return [Way([(a, w, 1.0)], b)]
 
-    def _z_plus(self, a: Tensor, w: Tensor, b: Tensor | None) -> list[Way]:
-        """Montavon et al. 2017, eq. 18, for inputs of both signs: only contributions (a_i w_ij)+ take part."""
-        return [Way(_products(a, w, 1), _part(b, 1))]
+    def _z_plus(self, a: Tensor, w: Tensor, b: Tensor | None, own: bool = False) -> list[Way]:
+        """Montavon et al. 2017, eq. 18, for inputs of both signs: only contributions (a_i w_ij)+ take part.
+
+        own: nobody else needs ``w``, which may be overwritten.
+        """
+        return [Way(_products(a, w, 1, own), _part(b, 1))]
 
     def _alpha_beta(self, a: Tensor, w: Tensor, b: Tensor | None) -> list[Way]:
         """Bach et al. 2015, eq. 60: alpha of R_j to positive, -beta to negative contributions; alpha - beta = 1."""
@@ -185,11 +84,11 @@ class Rule:
 
     def _flat(self, a: Tensor, w: Tensor, b: Tensor | None) -> list[Way]:
         """Lapuschkin et al. 2019: the same to every input that the output sees."""
-        return [Way([(torch.ones_like(a), torch.ones_like(w), 1.0)], None)]
+        return [Way([], None)]
 
     def _w2(self, a: Tensor, w: Tensor, b: Tensor | None) -> list[Way]:
         """Montavon et al. 2017, eq. 12: in proportion to w_ij squared."""
-        return [Way([(torch.ones_like(a), w * w, 1.0)], None)]
+        return [Way([(torch.ones_like(a[:1]), w * w, 1.0)], None)]
 
     def _box(self, a: Tensor, w: Tensor, b: Tensor | None) -> list[Way]:
         """Montavon et al. 2017, eq. 22, z^B: a_i w_ij - l_i w_ij+ - h_i w_ij-, for inputs between l and h.
@@ -219,12 +118,15 @@ def _part(b: Tensor | None, sign: int) -> Tensor | None:
 
 def _signed_inputs(a: Tensor) -> list[tuple[Tensor, int]]:
     """(positive part, 1), (negative part, -1), without the second where nothing is negative: after every ReLU."""
-    return [(a.clamp(min=0), 1), (a.clamp(max=0), -1)] if bool((a < 0).any()) else [(a, 1)]
+    return [(a.clamp(min=0), 1), (a.clamp(max=0), -1)] if a.numel() and bool(a.min() < 0) else [(a, 1)]
 
 
-def _products(a: Tensor, w: Tensor, sign: int) -> list[tuple[Tensor, Tensor, float]]:
-    """Legs of all products a_i w_ij of one sign."""
-    return [(part, _sided(w, sign * s), 1.0) for part, s in _signed_inputs(a)]
+def _products(a: Tensor, w: Tensor, sign: int, own: bool = False) -> list[tuple[Tensor, Tensor, float]]:
+    """Legs of all products a_i w_ij of one sign; ``own``: ``w`` may be overwritten."""
+    parts = _signed_inputs(a)
+    if own and len(parts) == 1:
+        return [(a, w.clamp_(min=0) if sign > 0 else w.clamp_(max=0), 1.0)]
+    return [(part, _sided(w, sign * s), 1.0) for part, s in parts]
 
 
 def _favoured(a: Tensor, w: Tensor, sign: int, gamma: float) -> list[tuple[Tensor, Tensor, float]]:
@@ -239,37 +141,41 @@ class Weighted:
         self.a, self.y, self.layer, self.rule, self.n = a, y, layer, rule, n
         self.ready: list[tuple[Way, Tensor, Any]] | None = None
 
-    def __call__(self, r: Tensor) -> tuple[Tensor, ...]:
+    def __call__(self, r: Tensor) -> tuple[Tensor | None, ...]:
         if self.ready is None:
             self.ready = [self._prepared(way) for way in self.rule.ways(self.a.wide, self.layer)]
         shape = self.a.tensor.shape
         given: Tensor | None = None
-        bias = absorbed = r.new_zeros(())
+        bias: Tensor | None = None
+        absorbed: Tensor | None = None
         spent: Tensor | None = None
         for way, z, share in self.ready:
             g = r / z if isinstance(share, float) and share == 1 else r * share / z
+            if not way.legs:
+                given = _plus(given, self.layer.spread(g, shape))
             for values, w, sign in way.legs:
-                part = self.layer.back(g, w, shape) * (values if sign == 1 else sign * values)
-                given = part if given is None else given + part
+                given = _plus(given, self.layer.back(g, w, shape).mul_(values if sign == 1 else sign * values))
             sums = g.flatten(2).sum(2) if g.ndim > 2 else g
             if way.bias is not None:
                 even = g.ndim > 2 and way.bias.ndim >= g.ndim - 1 and way.bias.shape[2 - g.ndim:].numel() == 1
-                bias = bias + per_input(sums * way.bias.flatten() if even else g * way.bias, self.n)
+                bias = _plus(bias, per_input(sums * way.bias.flatten() if even else g * way.bias, self.n))
             if self.rule.name in NEVER_NEGATIVE:
-                absorbed = absorbed + per_input(sums, self.n) * self.rule.stabiliser
+                lost = per_input(sums, self.n) * self.rule.stabiliser
             else:
-                absorbed = absorbed + per_input(g * push(z, self.rule.stabiliser), self.n)
+                lost = per_input(push(z, self.rule.stabiliser).mul(g), self.n)
+            absorbed = _plus(absorbed, lost)
             if isinstance(share, Tensor):
                 spent = share if spent is None else spent + share
         if spent is not None:  # an output of exactly 0 has no side: what it was given goes nowhere
-            absorbed = absorbed + per_input(r * (1 - spent), self.n)
+            absorbed = _plus(absorbed, per_input(r * (1 - spent), self.n))
         assert given is not None
-        return given, bias + r.new_zeros(self.n), absorbed
+        return given, bias, absorbed
 
     def _prepared(self, way: Way) -> tuple[Way, Tensor, Any]:
         y = None if self.y is None else self.y.wide
         z = y if self.rule.name == "epsilon" else None  # its denominator is what the layer has put out
         if z is None:
+            z = None if way.legs else self.layer.seen(self.a.tensor.shape)
             for values, w, sign in way.legs:
                 part = self.layer.forward(values, w)
                 part = part if sign == 1 or z is not None else part.mul_(sign)
@@ -282,6 +188,10 @@ class Weighted:
         return way, stable(z, self.rule.stabiliser), share
 
 
+def _plus(sum_so_far: Tensor | None, t: Tensor) -> Tensor:
+    return t if sum_so_far is None else sum_so_far + t
+
+
 def stable(z: Tensor, epsilon: float) -> Tensor:
     """``z`` moved away from zero by ``epsilon``."""
     return z + push(z, epsilon)
@@ -289,7 +199,7 @@ def stable(z: Tensor, epsilon: float) -> Tensor:
 
 def push(z: Tensor, epsilon: float) -> Tensor:
     """``epsilon`` with the sign of ``z``, plus at zero."""
-    return torch.where(z >= 0, epsilon, -epsilon).to(z.dtype)
+    return torch.copysign(z.new_tensor(epsilon), z)
 
 
 def per_input(t: Tensor, n: int) -> Tensor:
@@ -312,13 +222,13 @@ class Split:
     def __init__(self, terms: list[tuple[Kept, float]], constant: Tensor | None, n: int):
         self.terms, self.constant, self.n = terms, constant, n
 
-    def __call__(self, r: Tensor) -> tuple[Tensor, ...]:
-        parts = [sign * kept.wide for kept, sign in self.terms]
-        z = sum(parts, torch.zeros(())) if self.constant is None else sum(parts, self.constant)
-        assert isinstance(z, Tensor)
-        g = r / stable(z, STABILISER)
-        bias = r.new_zeros(self.n) if self.constant is None else per_input(g * self.constant, self.n)
-        absorbed = per_input(g * push(z, STABILISER), self.n)
+    def __call__(self, r: Tensor) -> tuple[Tensor | None, ...]:
+        parts = [kept.wide if sign == 1 else sign * kept.wide for kept, sign in self.terms]
+        z = parts[0] + (parts[1] if self.constant is None else self.constant)
+        moved = push(z, STABILISER)
+        g = r / z.add_(moved)
+        bias = None if self.constant is None else per_input(g * self.constant, self.n)
+        absorbed = per_input(moved.mul(g), self.n)
         return (*(unbroadcast(g * part, part.shape) for part in parts), bias, absorbed)
 
 
@@ -328,9 +238,8 @@ class Pass:
     def __init__(self, shape: torch.Size, n: int):
         self.shape, self.n = shape, n
 
-    def __call__(self, r: Tensor) -> tuple[Tensor, ...]:
-        none = r.new_zeros(self.n)
-        return unbroadcast(r, self.shape), none, none
+    def __call__(self, r: Tensor) -> tuple[Tensor | None, ...]:
+        return unbroadcast(r, self.shape), None, None
 
 
 class Times:
@@ -339,9 +248,8 @@ class Times:
     def __init__(self, a: Kept | None, n: int):
         self.a, self.n = a, n
 
-    def __call__(self, r: Tensor) -> tuple[Tensor, ...]:
-        none = r.new_zeros(self.n)
-        return (r if self.a is None else r * self.a.wide), none, none
+    def __call__(self, r: Tensor) -> tuple[Tensor | None, ...]:
+        return (r if self.a is None else r * self.a.wide), None, None
 
 
 class Over:
@@ -350,9 +258,9 @@ class Over:
     def __init__(self, z: Tensor, n: int):
         self.z, self.n = z, n
 
-    def __call__(self, r: Tensor) -> tuple[Tensor, ...]:
+    def __call__(self, r: Tensor) -> tuple[Tensor | None, ...]:
         g = r / stable(self.z, STABILISER)
-        return g, r.new_zeros(self.n), per_input(g * push(self.z, STABILISER), self.n)
+        return g, None, per_input(g * push(self.z, STABILISER), self.n)
 
 
 class Constant:
@@ -364,20 +272,54 @@ class Constant:
     def __init__(self, keep: Tensor | None, n: int):
         self.keep, self.n = keep, n
 
-    def __call__(self, r: Tensor) -> tuple[Tensor, ...]:
+    def __call__(self, r: Tensor) -> tuple[Tensor | None, ...]:
         if self.keep is None:
-            return per_input(r, self.n), r.new_zeros(self.n)
-        return r * self.keep, per_input(r * (1 - self.keep), self.n), r.new_zeros(self.n)
+            return per_input(r, self.n), None
+        return r * self.keep, per_input(r * (1 - self.keep), self.n), None
+
+
+Back = Callable[[Tensor], "tuple[Tensor | None, ...]"]
 
 
 class Step(torch.autograd.Function):
     """One operation of the network: forward hands on the value it was given, backward asks the rule."""
 
     @staticmethod
-    def forward(ctx: Any, back: Callable[[Tensor], tuple[Tensor, ...]], value: list[Tensor], *tensors: Tensor) -> Tensor:
+    def forward(ctx: Any, back: Back, value: list[Tensor], *tensors: Tensor) -> Tensor:
         ctx.back = back
         return value.pop()  # in a list, so that autograd does not take it for an input
 
     @staticmethod
     def backward(ctx: Any, *r: Tensor) -> tuple[Tensor | None, ...]:
         return None, None, *ctx.back(wide(r[0]))
+
+
+class InPlace(torch.autograd.Function):
+    """An operation that changes its first tensor: ``run`` does, backward asks the rule."""
+
+    @staticmethod
+    def forward(ctx: Any, back: Back, run: Callable[[], Any], x: Tensor, *tensors: Tensor) -> Tensor:
+        run()
+        ctx.back = back
+        ctx.mark_dirty(x)
+        return x
+
+    @staticmethod
+    def backward(ctx: Any, *r: Tensor) -> tuple[Tensor | None, ...]:
+        return None, None, *ctx.back(wide(r[0]))
+
+
+class Same(torch.autograd.Function):
+    """A value whose relevance goes whole, and shape by shape, to what it was made of."""
+
+    @staticmethod
+    def forward(ctx: Any, value: list[Tensor], x: Tensor) -> Tensor:
+        return value.pop()
+
+    @staticmethod
+    def backward(ctx: Any, *r: Tensor) -> tuple[Tensor | None, ...]:
+        return None, r[0]
+
+
+__all__ = ["NEVER_NEGATIVE", "RULES", "STABILISER", "Back", "Constant", "Convolution", "InPlace", "Kept", "Linear", "Over",
+           "Pass", "Rule", "Same", "Scale", "Split", "Step", "Times", "Way", "Weighted", "unbroadcast", "wide"]
