@@ -7,6 +7,7 @@ them up in the same order. Functional, in-place and reused activations are there
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar, cast
 
 import torch
@@ -37,47 +38,56 @@ _CLOSE = 1e-6
 _TINY = 1e-30
 
 
+@dataclass
+class _Seen:
+    """What an activation or a pool was given for the baseline. own: a copy, which may be overwritten."""
+
+    name: str
+    below: Tensor
+    own: bool = False
+    made: tuple[Tensor, Tensor] | None = None
+
+
 class _Reference:
     """The baseline's pass: keeps what each activation was given, and what pools made of it."""
 
     def __init__(self) -> None:
-        self.seen: list[tuple[str, Tensor, tuple[Tensor, Tensor] | None]] = []
+        self.seen: list[_Seen | None] = []
 
     def __call__(self, call: Call) -> Any:
-        if call.name in _POOLS:
-            made = _pooled(call, call.x.detach())
-            self.seen.append((call.name, call.x.detach(), made))
-            return made[0]
         if call.name in _ELEMENTWISE:
-            self.seen.append((call.name, call.x.detach().clone() if call.in_place else call.x.detach(), None))
+            x = call.x.detach()
+            self.seen.append(_Seen(call.name, x.clone(), own=True) if call.in_place else _Seen(call.name, x))
+        elif call.name in _POOLS:
+            made = _pooled(call, call.x.detach())
+            self.seen.append(_Seen(call.name, call.x.detach(), made=made))
+            return made[0]
         return NotImplemented
 
 
 class _Rescale:
     """The input's pass: activations with the slope between their two inputs."""
 
-    def __init__(self, seen: list[tuple[str, Tensor, tuple[Tensor, Tensor] | None]]):
+    def __init__(self, seen: list[_Seen | None]):
         self.seen, self.at, self.mixing = seen, 0, set[str]()
 
     def __call__(self, call: Call) -> Any:
-        name = call.name
-        if name in _MIXING or (name in _PRODUCTS and sum(_depends(a) for a in call.args) > 1):
-            self.mixing.add(name.strip("_"))
+        name, x = call.name, call.x
         if name not in _ELEMENTWISE and name not in _POOLS:
+            if name in _MIXING or (name in _PRODUCTS and sum(_depends(a) for a in call.args) > 1):
+                self.mixing.add(name.strip("_"))
             return NotImplemented
-        self.at += 1
-        if self.at > len(self.seen) or self.seen[self.at - 1][0] != name or \
-                self.seen[self.at - 1][1].shape != call.x.shape:
+        seen = self.seen[self.at] if self.at < len(self.seen) else None
+        if seen is None or seen.name != name or seen.below.shape != x.shape:
             raise MethodError("deeplift: the network takes another way for the input than for the baseline, so their "
                               "activations cannot be compared. Use integrated-gradients.")
-        x, (_, below, made) = call.x, self.seen[self.at - 1]
-        self.seen[self.at - 1] = (name, below[:0], None)  # free it
+        self.seen[self.at] = None  # its memory serves what is made next
+        self.at += 1
         if not _depends(x):
             return NotImplemented
-        if made is None:
-            return _activation(call, x, below)
-        y, line = _pool(call, x, below, made)
-        return y + (line - line.detach())  # the value is y's, the slope is the line's
+        if seen.made is not None:
+            return _pool(call, x, seen.below, seen.made)
+        return _relu(call, x, seen) if name == "relu" else _activation(call, x, seen.below)
 
 
 class _Line(torch.autograd.Function):
@@ -93,6 +103,38 @@ class _Line(torch.autograd.Function):
         return g[0] * ctx.saved_tensors[0], None, None
 
 
+class _Ramp(torch.autograd.Function):
+    """ReLU in place, with a slope of its own."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, slope: Tensor) -> Tensor:
+        ctx.save_for_backward(slope)
+        ctx.mark_dirty(x.relu_())
+        return x
+
+    @staticmethod
+    def backward(ctx: Any, *g: Tensor) -> Any:
+        return g[0] * ctx.saved_tensors[0], None
+
+
+class _Places(torch.autograd.Function):
+    """A pool's value (in ``box``), with slopes at the places where its input and the baseline's have their maxima."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, space: int, box: list[Tensor], *places_and_slopes: Tensor) -> Tensor:
+        ctx.save_for_backward(*places_and_slopes)
+        ctx.shape, ctx.space = x.shape, space
+        return box[0]
+
+    @staticmethod
+    def backward(ctx: Any, *g: Tensor) -> Any:
+        place, slope, place_below, slope_below = ctx.saved_tensors
+        flat = g[0].flatten(ctx.space)
+        given = g[0].new_zeros(ctx.shape).flatten(ctx.space)
+        given.scatter_add_(-1, place, flat * slope).scatter_add_(-1, place_below, flat * slope_below)
+        return given.reshape(ctx.shape), None, None, None, None, None, None
+
+
 def _depends(a: Any) -> bool:
     return isinstance(a, Tensor) and a.requires_grad
 
@@ -102,13 +144,21 @@ def _near(gap: Tensor, x: Tensor, below: Tensor) -> Tensor:
     return gap.abs() <= x.abs().add_(below.abs()).mul_(_CLOSE).add_(1e-10)
 
 
+def _relu(call: Call, x: Tensor, seen: _Seen) -> Tensor:
+    """ReLU, with the share of the way between both inputs that lies above zero for a slope."""
+    here, below = x.detach(), seen.below
+    higher = torch.maximum(here, below)
+    way = (below.sub_(here) if seen.own else below - here).abs_().clamp_(min=max(_TINY, torch.finfo(x.dtype).tiny))
+    slope = higher.div_(way).clamp_(0, 1)
+    if call.in_place and not x._is_view():
+        call.kwargs.pop("inplace", None)  # done
+        return cast(Tensor, _Ramp.apply(x, slope))
+    return cast(Tensor, _Line.apply(x, slope, [here.relu()]))
+
+
 def _activation(call: Call, x: Tensor, below: Tensor) -> Tensor:
     """f(x) with the slope (f(x) - f(x')) / (x - x'), or f'(x) where both inputs agree."""
     here = x.detach()
-    if call.name == "relu":  # the share of the way between both inputs that lies above zero
-        above = torch.maximum(here, below).clamp_(min=0)
-        way = above - torch.minimum(here, below).clamp_(max=0)
-        return cast(Tensor, _Line.apply(x, above.div_(way.clamp_(min=_TINY)), [here.relu()]))
     gap = here - below
     near = _near(gap, here, below)
     leaf = x.detach().requires_grad_()
@@ -126,25 +176,23 @@ def _pooled(call: Call, x: Tensor) -> tuple[Tensor, Tensor]:
     return cast("tuple[Tensor, Tensor]", getattr(F, call.name)(x, *call.args[1:], **options))
 
 
-def _pool(call: Call, x: Tensor, below: Tensor, made: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+def _pool(call: Call, x: Tensor, below: Tensor, made: tuple[Tensor, Tensor]) -> Tensor:
     """Max pooling: with m the larger of both maxima, m - y' is due to the place of the input's maximum and y - m to that
     of the baseline's; each is spread over the way that the value there has gone."""
-    (y, place), (y_below, place_below) = _pooled(call, x.detach()), made
-    space = -2 if y.ndim == x.ndim and call.name.endswith("2d") else (-1 if call.name.endswith("1d") else -3)
-    flat, flat_below = x.flatten(space), below.flatten(space)
+    here = x.detach()
+    value, place = _pooled(call, here)
+    space = -2 if value.ndim == x.ndim and call.name.endswith("2d") else (-1 if call.name.endswith("1d") else -3)
+    y, y_below, at, at_below = (t.flatten(space) for t in (value, made[0], place, made[1]))
     higher = torch.maximum(y, y_below)
 
-    def part(where: Tensor, share: Tensor) -> Tensor:
-        at = where.flatten(space)
-        here = flat.gather(-1, at)
-        value, old = here.detach(), flat_below.gather(-1, at)
-        gap = value - old
-        # Nothing moved there: the input's own maximum passes its gradient on, as without the rule.
-        still = _near(gap, value, old)
-        slope = (share.flatten(space) / gap.masked_fill_(still, 1)).masked_fill_(still, float(where is place))
-        return (here * slope).reshape(y.shape)
+    def slope(share: Tensor, now: Tensor, then: Tensor, still: float) -> Tensor:
+        gap = now - then
+        return torch.where(_near(gap, now, then), still, share.div_(gap))
 
-    return y, part(place, higher - y_below) + part(place_below, y - higher)
+    # Where nothing moved, the input's own maximum passes its gradient on, as without the rule.
+    up = slope(higher - y_below, y, below.flatten(space).gather(-1, at), 1)
+    down = slope(y - higher, here.flatten(space).gather(-1, at_below), y_below, 0)
+    return cast(Tensor, _Places.apply(x, space, [value], at, up, at_below, down))
 
 
 class DeepLiftEvidence(GradientEvidence):

@@ -6,7 +6,7 @@ the torch function while the graph is built, so that modules, reused modules, in
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -19,6 +19,7 @@ from ..models.session import Call, rewired
 from .base import Answer, BatchEvidence, Columns, Job, Method, one_hot, weights_of
 from .cam import FeatureProbe, GradCam
 from .gradients import check_channels, input_gradient, need_floats, to_map
+from .lrp_layers import Kept
 from .registry import register
 
 NOTICE = ("Maps of this kind mostly recover the image: they change little with the class, and little when the network's "
@@ -30,30 +31,34 @@ _OTHER = frozenset({"celu", "elu", "gelu", "glu", "hardsigmoid", "hardswish", "h
 
 
 class _Guided(torch.autograd.Function):
-    """ReLU whose backward is relu(g) where the input is positive."""
+    """ReLU whose backward is relu(g) where the input is positive; ``keep`` takes what backward reads."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        y = x.relu()
-        ctx.save_for_backward(y)
+    def forward(ctx: Any, x: Tensor, in_place: bool, keep: Callable[[Tensor], Kept]) -> Tensor:
+        y = x.relu_() if in_place else x.relu()
+        if in_place:
+            ctx.mark_dirty(y)
+        ctx.kept = keep(y)
         return y
 
     @staticmethod
-    def backward(ctx: Any, *g: Tensor) -> Tensor:
-        plain: Tensor = torch.ops.aten.threshold_backward(g[0], ctx.saved_tensors[0], 0)
-        return plain.relu_()
+    def backward(ctx: Any, *g: Tensor) -> Any:
+        plain: Tensor = torch.ops.aten.threshold_backward(g[0], ctx.kept.tensor, 0)
+        return plain.relu_(), None, None
 
 
 class _Deconv(torch.autograd.Function):
     """ReLU whose backward is relu(g), wherever the input was."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        return x.relu()
+    def forward(ctx: Any, x: Tensor, in_place: bool, keep: Callable[[Tensor], Kept]) -> Tensor:
+        if in_place:
+            ctx.mark_dirty(x.relu_())
+        return x if in_place else x.relu()
 
     @staticmethod
-    def backward(ctx: Any, *g: Tensor) -> Tensor:
-        return g[0].relu()
+    def backward(ctx: Any, *g: Tensor) -> Any:
+        return g[0].relu(), None, None
 
 
 def no_torchscript(method: str, model: Model) -> None:
@@ -70,14 +75,30 @@ class _Rule:
     def __init__(self, function: type[torch.autograd.Function]):
         self.function = function
         self.relus, self.others = 0, set[str]()
+        self.kept: dict[int, Kept] = {}
 
     def __call__(self, call: Call) -> Any:
+        if call.in_place or call.name == "__setitem__":
+            self._save(call.x)
         if call.name in _OTHER:
             self.others.add(call.name)
         if call.name != "relu":
             return NotImplemented
         self.relus += 1
-        return self.function.apply(call.x)
+        in_place = call.in_place and not call.x._is_view()
+        if in_place:
+            call.kwargs.pop("inplace", None)  # done
+        return self.function.apply(call.x, in_place, self._keep)
+
+    def _keep(self, y: Tensor) -> Kept:
+        kept = self.kept[y.untyped_storage().data_ptr()] = Kept(y.detach())
+        return kept
+
+    def _save(self, x: Any) -> None:
+        """What backward needs of ``x``, which is about to be changed in place, is copied."""
+        kept = self.kept.pop(x.untyped_storage().data_ptr(), None) if isinstance(x, Tensor) else None
+        if kept is not None:
+            kept.tensor = kept.tensor.clone()
 
     def notices(self) -> tuple[str, ...]:
         if not self.relus:

@@ -16,6 +16,7 @@ TRANSPOSED = frozenset({"conv_transpose1d", "conv_transpose2d", "conv_transpose3
 MATMULS = frozenset({"matmul", "mm", "__matmul__"})
 WEIGHTED = CONVOLUTIONS | TRANSPOSED | MATMULS | {"linear"}
 
+
 @dataclass(eq=False)
 class Kept:
     """A value that backward will need. An in-place operation that is about to overwrite it makes a copy first."""
