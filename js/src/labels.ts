@@ -9,6 +9,7 @@ export interface Label {
 }
 
 const [WIDE, NARROW, LINE] = [1.05, 0.64, 1.25]; // ems: of a character (with room to spare for bold ones), of a line
+const SLACK = 1e-9; // of sums of lines
 const FIRST_WIDE = 0x1100; // Hangul, Kana, Han and signs that are about as wide as high
 
 function ems(text: string): number {
@@ -32,11 +33,12 @@ export function labels(names: readonly { name: string; row: number; col: number 
     const wide = ems(text) * size;
     const left = Math.max(0, Math.min(col + size / 4, image.cols - wide));
     const first = Math.max(0, Math.min(row, image.rows - line));
-    const steps = Math.ceil(image.rows / line);
-    const below = Array.from({ length: steps }, (_, k) => first + k * line).filter((top) => top + line <= image.rows);
-    const above = Array.from({ length: steps }, (_, k) => first - (k + 1) * line).filter((top) => top >= 0);
-    const free = (top: number) => taken.every((t) => top >= t.top + line - 1e-9 || t.top >= top + line - 1e-9 || left >= t.right || left + wide <= t.left);
-    const top = [...below, ...above].find(free) ?? first;
+    // the nearest free line touches a name that is in the way; of equals, the lower one
+    const far = (top: number) => Math.abs(top - first) + (top < first ? 0.1 * line : 0);
+    const lines = taken.flatMap((t) => [t.top + line, t.top - line]).sort((a, b) => far(a) - far(b));
+    const free = (top: number) => top >= 0 && top + line <= image.rows + SLACK && taken.every((t) =>
+      Math.abs(top - t.top) >= line - SLACK || left >= t.right || left + wide <= t.left);
+    const top = [first, ...lines].find(free) ?? first;
     taken.push({ top, left, right: left + wide });
     return { text, x: left, y: top + 1.1 * size };
   });
