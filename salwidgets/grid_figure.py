@@ -10,23 +10,25 @@ from numpy.typing import NDArray
 from .captions import signed
 from .figures import OWN_SCALES, QUIET, PrintFigure, bar_note, draw_bar, draw_map, width_of
 from .figures.drawing import scale_note, title_over
+from .figures.named import Regions, draw_regions, regions_line
 from .figures.words import wrapped
 from .scale import Scale
 
 _WIDEST = 11.0  # inches, unless a width is asked for
 _WRAP = 8  # maps in a line when there is only one row
+_NAMED = 0.9  # inches of a map from which on names of regions are written on the first, not below
 
 
 def grid_figure(maps: Sequence[NDArray[np.float32]], images: Sequence[NDArray[np.uint8]], at: Sequence[tuple[int, int]],
                 rows: Sequence[str], columns: Sequence[str], scale: Scale | list[Scale], *, lines: Sequence[str] = (),
                 box: Sequence[float] | None = None, size: tuple[int, int] | None = None, width: str | float | None = None,
-                heading: str = "", alt: str | Callable[[], str] = "") -> PrintFigure:
+                heading: str = "", alt: str | Callable[[], str] = "", regions: Regions | None = None) -> PrintFigure:
     """Maps `[h, w]` over their images (uint8 `[H, W, 3]`), each at its (row, column), labelled.
 
     scale: one for all, or a list with one for each map, whose limits then stand below it. lines: what is written below.
-    box: a region (row0, column0, row1, column1) in pixels of a picture of ``size``. width: of a column, by name or in
-    inches (`salwidgets.figures.width_of`); by default 1.7 inches a map, 11 inches at most. heading, alt: as in
-    `PrintFigure`.
+    box, regions: a brushed and named regions, (row0, column0, row1, column1) in pixels of a picture of ``size``.
+    width: of a column, by name or in inches (`salwidgets.figures.width_of`); by default 1.7 inches a map, 11 inches at
+    most. heading, alt: as in `PrintFigure`.
     """
     places, down, across = _wrapped(at, len(rows), len(columns))
     inches = _WIDEST if width is None else width_of(width)
@@ -37,6 +39,7 @@ def grid_figure(maps: Sequence[NDArray[np.float32]], images: Sequence[NDArray[np
     ratio = images[0].shape[0] / images[0].shape[1]
     each, text = isinstance(scale, list), 7.5 if side > 1 else 6.0
     scales = scale if isinstance(scale, list) else [scale] * len(maps)
+    lines = [*lines, *([regions_line(regions)] if regions and side < _NAMED else [])]
     heads = [wrapped(c, side, text)[:2] for c in columns]
     label = 0.0195 * text * max(map(len, heads)) + 0.07
     cell_h = side * ratio + gap + (0.16 if each else 0.0) + (label if len(rows) == 1 else 0.0)
@@ -52,7 +55,10 @@ def grid_figure(maps: Sequence[NDArray[np.float32]], images: Sequence[NDArray[np
         low = top - row * cell_h - side * ratio
         ax = fig.add_axes(((left + column * (side + gap)) / total_width, low / total, side / total_width,
                            side * ratio / total))
-        draw_map(ax, maps[i], images[i], scales[i], _scaled(box, images[i], size))
+        brushed = None if box is None else _scaled(box, images[i], size)
+        named = {name: _scaled(one, images[i], size) for name, one in (regions or {}).items()}
+        draw_map(ax, maps[i], images[i], scales[i], brushed)
+        draw_regions(ax, named, (images[i].shape[0], images[i].shape[1]), i == 0 and side >= _NAMED)
         if row == 0 or len(rows) == 1:
             title_over(ax, heads[at[i][1]], text, pad=3)
         if each:
@@ -71,10 +77,8 @@ def grid_figure(maps: Sequence[NDArray[np.float32]], images: Sequence[NDArray[np
     return fig.settle()
 
 
-def _scaled(box: Sequence[float] | None, image: NDArray[np.uint8], size: tuple[int, int] | None) -> list[float] | None:
+def _scaled(box: Sequence[float], image: NDArray[np.uint8], size: tuple[int, int] | None) -> list[float]:
     """A region in the pixels of an image that may be of another size."""
-    if box is None:
-        return None
     y, x = (n / m for n, m in zip(image.shape[:2], size or image.shape[:2], strict=True))
     return [box[0] * y, box[1] * x, box[2] * y, box[3] * x]
 

@@ -25,6 +25,7 @@ QUIET = "#555555"
 LEVELS, WIDE = (0.25, 0.5, 0.75), (0.6, 1.0, 1.5)
 _GREY = 0.55  # what a half-transparent colour bar is seen against
 _FINEST = 2048  # cells a side that are drawn; more than any column prints at 300 dots per inch
+_LEAST = 5.0  # points: the smallest letters that journals print
 _HATCHED = 256  # blocks a side in which missing cells are hatched
 
 
@@ -93,7 +94,7 @@ def draw_bar(ax: Axes, scale: Scale, maps: Sequence[NDArray[np.float32]], *, sty
         blended = rgba[..., :3] * rgba[..., 3:] + _GREY * (1 - rgba[..., 3:])
         ax.imshow(blended, aspect="auto", extent=(scale.vmin, scale.vmax, 0, 1), interpolation="nearest")
     ax.set_yticks([])
-    ticks, labels = _ticks(scale, ax.bbox.width / ax.figure.get_figure(root=True).dpi, size)
+    ticks, labels, size = _ticks(scale, ax.bbox.width / ax.figure.get_figure(root=True).dpi, size)
     ax.set_xticks(ticks, labels, fontsize=size)
     ax.tick_params(length=2, pad=2, colors=QUIET)
     below = ax.get_xticklabels()
@@ -105,16 +106,18 @@ def draw_bar(ax: Axes, scale: Scale, maps: Sequence[NDArray[np.float32]], *, sty
         ax.set_xlabel("\n".join(wrapped(bar_note(scale, maps), 3.6, 6.5)), fontsize=6.5, color=QUIET)
 
 
-def _ticks(scale: Scale, inches: float, size: float) -> tuple[list[float], list[str]]:
-    """Where the bar has numbers and what they say: as much as there is room for."""
+def _ticks(scale: Scale, inches: float, size: float) -> tuple[list[float], list[str], float]:
+    """Where the bar has numbers, what they say and how large: as much as there is room for."""
     both = scale.vmin < 0 < scale.vmax
     ticks = [scale.vmin, 0.0, scale.vmax] if both else [scale.vmin, scale.vmax]
     plain = [signed(t) for t in ticks]
     full = ["against " + plain[0], plain[1], "for " + plain[2]] if both else plain
     for labels in (full, plain):
         if extent("   ".join(labels), size) <= inches:
-            return ticks, labels
-    return [ticks[0], ticks[-1]], [plain[0], plain[-1]]
+            return ticks, labels, size
+    ends = [plain[0], plain[-1]]
+    smaller = (s for s in (size, 6.0, 5.5) if s <= size and extent("  ".join(ends), s) <= inches)
+    return [ticks[0], ticks[-1]], ends, next(smaller, _LEAST)
 
 
 def bar_note(scale: Scale, maps: Sequence[NDArray[np.float32]]) -> str:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ..errors import InputError
 from ..scale import Scale
 from .drawing import QUIET, bar_note, draw_bar, draw_map, plain, scale_note, title_over
+from .named import Regions, draw_regions
 from .printed import PrintFigure
 from .sizes import width_of
 from .words import wrapped
@@ -47,13 +48,16 @@ class _Sizes:
 def maps_figure(maps: Sequence[NDArray[np.float32]], images: Any, titles: Sequence[str], scale: Scale | list[Scale], *,
                 box: Sequence[float] | None = None, caption: str = "", picture: bool = False,
                 width: str | float | None = None, style: str = "overlay", letters: bool = False, written: bool = True,
-                heading: str = "", alt: str | Callable[[], str] = "", across: int | None = None) -> PrintFigure:
+                heading: str = "", alt: str | Callable[[], str] = "", across: int | None = None,
+                regions: Regions | None = None) -> PrintFigure:
     """Maps `[h, w]` side by side over ``images`` (one uint8 `[H, W, 3]`, or one per map), one colour bar for all.
 
     scale: one for all maps, or a list with one for each, which then stands under its map. picture: each image comes first
     without a map, once. width: of a column, by name or in inches (`width_of`); by default 2.5 inches a map. style: one of
     `STYLES`. letters: a, b, c ... before the titles. written: the caption is written under the maps; it is always in the
     figure's ``caption`` and in the file. heading, alt: as in `PrintFigure`. across: maps in a row, at most.
+    box, regions: a brushed and named boxes on every map, (row0, column0, row1, column1) in pixels of the image; each name
+    stands once, on the image without a map if that is shown, else on the first map.
     Raises `InputError`.
     """
     if style not in STYLES:
@@ -70,7 +74,7 @@ def maps_figure(maps: Sequence[NDArray[np.float32]], images: Any, titles: Sequen
                       caption=_whole(heading, titles, caption, scale, note), in_lines=style == "contour")
     foot = 0.06 + 0.0186 * sizes.small * len(words) + (0.05 if each else 0.45)
     bottom, spans = _place(fig, rows, sizes, each, foot, letters,
-                           lambda ax, i, image: draw_map(ax, maps[i], image, scales[i], box, style))
+                           lambda ax, i, image: draw_map(ax, maps[i], image, scales[i], box, style), regions or {})
     inches = fig.get_figheight()
     if not each:
         bar_width = min(sizes.width - 2 * sizes.margin - 0.1, 4.6)
@@ -116,7 +120,8 @@ def _fit(rows: list[list[Cell]], width: str | float | None, across: int | None) 
 
 
 def _place(fig: PrintFigure, rows: list[list[Cell]], sizes: _Sizes, each: bool, foot: float, letters: bool,
-           draw: Callable[[Axes, int, NDArray[np.uint8]], None]) -> tuple[float, list[tuple[float, float, float]]]:
+           draw: Callable[[Axes, int, NDArray[np.uint8]], None],
+           regions: Regions) -> tuple[float, list[tuple[float, float, float]]]:
     """Draws the rows and gives the figure its height; returns where the rows end and the places of bars under maps."""
     line = 0.0195 * sizes.title
     heads = [_titles(row, sizes, letters, sum(map(len, rows[:i])), rows[i - 1] if i else None)
@@ -142,12 +147,15 @@ def _place(fig: PrintFigure, rows: list[list[Cell]], sizes: _Sizes, each: bool, 
                 bars[cell.map] = (left + 0.08, y - 0.14, sizes.side - 0.16)
             made.append((cell, ax))
         y -= sizes.gap + below
-    for cell, ax in made:
+    for k, (cell, ax) in enumerate(made):
         if cell.map is None:
             ax.imshow(cell.image, interpolation="nearest")
             plain(ax)
         else:
             draw(ax, cell.map, cell.image)
+        if regions:
+            named = not any(np.array_equal(cell.image, before.image) for before, _ in made[:k])
+            draw_regions(ax, regions, (cell.image.shape[0], cell.image.shape[1]), named)
     return y + sizes.gap, [bars[i] for i in sorted(bars)]
 
 

@@ -14,6 +14,7 @@ from ..errors import InputError
 from ..scale import Scale
 from .drawing import draw_bar, draw_map, title_over
 from .layout import maps_figure
+from .named import Regions
 from .printed import PrintFigure
 from .words import wrapped
 
@@ -39,10 +40,11 @@ def plot_explanation(explanation: Explanation, ax: Axes | None = None, scale: Sc
 
 
 def explanation_figure(explanation: Explanation, scale: Scale | None = None, box: Sequence[float] | None = None, *,
-                       width: str | float | None = None, style: str = "overlay") -> PrintFigure:
+                       width: str | float | None = None, style: str = "overlay",
+                       regions: Regions | None = None) -> PrintFigure:
     """One explanation with everything that belongs beside it: scores, completeness, notices, region.
 
-    width, style: as in `panel`.
+    width, style, regions: as in `panel`.
     """
     values, image = _parts(explanation)
     scale = scale or Scale.fit(values)
@@ -51,13 +53,13 @@ def explanation_figure(explanation: Explanation, scale: Scale | None = None, box
     lines += [caption_of(explanation, values.shape, image.shape[:2]), *notices(explanation)]
     return maps_figure([values], image, [title(explanation)], scale, box=box, caption="\n".join(lines), width=width,
                        style=style, heading=title(explanation), alt=lambda: alt_text(explanation),
-                       picture=style == "side-by-side")
+                       picture=style == "side-by-side", regions=regions)
 
 
 def panel(explanations: Any, *, scale: Scale | str | None = None, picture: bool | None = None,
           titles: Sequence[str] | None = None, width: str | float | None = None, style: str = "overlay",
           clip: str = "pixels:99.5", cmap: str = "RdBu_r", letters: bool = False, caption: bool = True,
-          across: int | None = None) -> PrintFigure:
+          across: int | None = None, regions: Regions | None = None) -> PrintFigure:
     """Maps in rows, a row for each image, with ONE shared scale and colour bar.
 
     explanations: of image maps, each `[h, w]`; those of one image stand in one row, if all images have the same number.
@@ -70,7 +72,8 @@ def panel(explanations: Any, *, scale: Scale | str | None = None, picture: bool 
     where they speak against and wider where they are stronger, so that it can be read in greyscale) or "side-by-side" (the
     image, then the map alone). letters: a, b, c before the titles. caption: written under the maps; False leaves the rule
     of the limits only, and the figure's ``caption`` and ``latex()`` have the text for the paper. across: maps in a row at
-    most; rows are broken where maps would be narrower than 0.95 inches.
+    most; rows are broken where maps would be narrower than 0.95 inches. regions: boxes by name, (row0, column0, row1,
+    column1) in pixels of the picture (a view's ``regions``), outlined on every map; the names stand on the first.
 
     Returns a `PrintFigure`: ``savefig("panel.pdf")`` (or .svg, .png). Raises `InputError`.
 
@@ -96,7 +99,8 @@ def panel(explanations: Any, *, scale: Scale | str | None = None, picture: bool 
     return maps_figure(maps, [image for _, image in found], names, shown,
                        picture=style != "contour" if picture is None else picture, caption=_shared_caption(items, found),
                        width=width, style=style, letters=letters, written=caption, across=across,
-                       heading=" ".join(dict.fromkeys(title(e) for e in items)), alt=lambda: _alt(items))
+                       heading=" ".join(dict.fromkeys(title(e) for e in items)), alt=lambda: _alt(items),
+                       regions=regions)
 
 
 def completeness_line(explanation: Explanation) -> str:

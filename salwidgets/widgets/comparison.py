@@ -357,7 +357,8 @@ class Comparison(Asking):
         box = self.selection["box"] if self.selection else None
         return grid_figure(maps, [p.image for p in self._panels], at, rows, columns, scale,
                            lines=[line for line in lines if line], box=box, size=self._size, width=width,
-                           heading=self.heading, alt=lambda: self.alt)
+                           heading=self.heading, alt=lambda: self.alt,
+                           regions=self.regions if len(self._pictures) == 1 else None)
 
 
 def _wants_each(scale: Any) -> bool:

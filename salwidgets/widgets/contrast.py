@@ -168,7 +168,8 @@ class Contrast(Asking):
         titles = [mix_title(self.target, self.foil, 0), self.title, f"Why “{self.foil}”?"]
         return maps_figure([pair.A, pair.mixture(self.mix), pair.B], self._image, titles, self.scale, box=box,
                            caption="\n".join([self.caption, *self.notices]), width=width, style=style, heading=self.heading,
-                           alt=lambda: self.alt, picture=style == "side-by-side")
+                           alt=lambda: self.alt, picture=style == "side-by-side",
+                           regions=self.regions)
 
 
 def _three(pair: Pair) -> list[NDArray[np.float32]]:

@@ -208,7 +208,7 @@ class Eraser(View):
             picture[mask] = fill[mask]
         now = self.erased if self.answer.get("paint") == self.paint and self.answer.get("fill") == self.fill else None
         return eraser_figure(self.heading, self.shown_map(), self._image, picture, mask, self.scale, now,
-                             self.answer.get("rows", []), self.caption)
+                             self.answer.get("rows", []), self.caption, self.regions)
 
 
 def _spread(values: NDArray[np.float32], cells: tuple[int, int], size: tuple[int, ...]) -> NDArray[np.float64]:

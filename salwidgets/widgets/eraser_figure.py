@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from ..captions import percent, signed
 from ..figures import QUIET, PrintFigure, bar_note, draw_bar, draw_map
+from ..figures.drawing import plain
+from ..figures.named import Regions, draw_regions
 from ..scale import Scale
 
 if TYPE_CHECKING:
@@ -22,8 +24,8 @@ _SIDE = 2.5
 
 def eraser_figure(heading: str, values: NDArray[np.float32], image: NDArray[np.uint8], painted: NDArray[np.uint8],
                   mask: NDArray[np.bool_], scale: Scale, now: Erased | None, rows: list[dict[str, Any]],
-                  caption: str) -> PrintFigure:
-    """now: the answer for this paint, or None while there is none; then there are no bars."""
+                  caption: str, regions: Regions | None = None) -> PrintFigure:
+    """now: the answer for this paint, or None while there is none; then there are no bars. regions: boxes by name."""
     height = _SIDE * image.shape[0] / image.shape[1]
     width = 2 * _SIDE + 0.5 + (2.9 if now else 0)
     said = list(dict.fromkeys([heading, *told(now), bar_note(scale, [values]), caption]))
@@ -38,8 +40,9 @@ def eraser_figure(heading: str, values: NDArray[np.float32], image: NDArray[np.u
     left.set_title("What the map says", fontsize=9)
     right.imshow(painted, interpolation="nearest")
     right.set_title("What the model sees", fontsize=9)
-    right.set_xticks([])
-    right.set_yticks([])
+    plain(right)
+    for ax in (left, right):
+        draw_regions(ax, regions or {}, (image.shape[0], image.shape[1]))
     if mask.any() and not mask.all():
         left.contour(np.pad(mask, 1)[1:-1, 1:-1].astype(float), levels=[0.5], colors="#111111", linewidths=1.2)
     bar = fig.add_axes((0.3 / width, (top - 0.22) / total, (_SIDE - 0.3) / width, 0.12 / total))

@@ -97,7 +97,7 @@ class Frames(View):
         box = self.selection["box"] if self.selection else None
         where = dict.fromkeys(str(self.captions[i]) for i in chosen) if self.captions else {}
         return maps_figure(maps, self._image, titles, scale, box=box, picture=style != "contour", width=width, style=style,
-                           heading=self.heading, alt=lambda: self.alt,
+                           heading=self.heading, alt=lambda: self.alt, regions=self.regions,
                            caption="\n".join(dict.fromkeys([self.heading, *where, *self.notices])))
 
 

@@ -76,7 +76,8 @@ class Heatmap(View):
         from ..figures import explanation_figure
 
         box = self.selection["box"] if self.selection else None
-        return explanation_figure(self.explanation, scale=self.scale, box=box, width=width, style=style)
+        return explanation_figure(self.explanation, scale=self.scale, box=box, width=width, style=style,
+                                  regions=self.regions)
 
 
 def _checked(explanation: Any) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:

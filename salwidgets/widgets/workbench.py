@@ -356,4 +356,5 @@ class Workbench(Asking):
         from ..figures import panel
 
         maps = self.parts["maps"]
-        return panel(self.answers, width=width, scale="each" if maps.each else self.scale)
+        return panel(self.answers, width=width, scale="each" if maps.each else self.scale,
+                     regions=self.regions)
