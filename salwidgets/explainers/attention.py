@@ -146,7 +146,7 @@ class Rollout(Method):
         evidence.probe = probe
         row = probe.path.queries(job.x).expand(len(job.x), 1, -1)
         for a in reversed(probe.means()):  # a row times matrices, from the last block down: no product of matrices
-            row = 0.5 * (row @ a) + 0.5 * row
+            row = torch.baddbmm(row, row, a, beta=0.5, alpha=0.5)
         evidence.rolled = evidence.draw(row[:, 0])
         job.progress.step(len(job.x))
         return evidence

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, ClassVar
 
 import numpy as np
@@ -58,15 +59,30 @@ def cluster(a: Tensor) -> Tensor:
     labels = torch.full((len(flat),), STRONG)
     weak = torch.from_numpy(np.flatnonzero(norms < np.percentile(norms, 75)))
     if len(weak) > 1:
-        inner = flat[weak] @ flat[weak].T  # in double precision: a third of the time of differences
-        squares = inner.diagonal()
-        d = (squares[:, None] + squares - inner - inner.T).clamp_(min=0).sqrt_().fill_diagonal_(0)
-        apart = d[~torch.eye(len(weak), dtype=torch.bool)]
-        eps = max(float(np.percentile(apart.numpy(), 25, overwrite_input=True)), 1e-5)
-        labels[weak] = dbscan(d, eps, max(2, int(0.05 * len(weak))))
+        squares = _squares(flat[weak])
+        eps = max(_quartile(squares), 1e-5)
+        # Squares are compared, and that of a root has lost a digit: a distance of just eps must stay within it.
+        labels[weak] = dbscan(squares, eps * eps * (1 + 1e-15), max(2, int(0.05 * len(weak))))
     elif len(weak):
         labels[weak] = NOISE
     return labels.to(a.device)
+
+
+def _squares(points: Tensor) -> Tensor:
+    """Squared distances `[M, M]` of points `[M, D]` in double precision, where a product is as good as differences."""
+    norms = points.square().sum(1)
+    return (norms[:, None] + norms).addmm_(points, points.T, alpha=-2).clamp_(min=0).fill_diagonal_(0)
+
+
+def _quartile(squares: Tensor) -> float:
+    """The 25th percentile of the distances from each point to each other, of squares `[M, M]`, each pair's twice there."""
+    pairs = np.concatenate([row[i + 1:] for i, row in enumerate(squares.numpy())])
+    place, share = divmod(0.25 * (2 * len(pairs) - 1), 1)
+    low, high = int(place) // 2, int(place + 1) // 2
+    pairs.partition(high)
+    above = math.sqrt(pairs[high])
+    below = math.sqrt(pairs[:high].max()) if low < high else above
+    return below + share * (above - below)
 
 
 def dbscan(distances: Tensor, eps: float, min_samples: int) -> Tensor:
@@ -76,17 +92,19 @@ def dbscan(distances: Tensor, eps: float, min_samples: int) -> Tensor:
     dense points, numbered by their first; others within ``eps`` join the first cluster that reaches them.
     """
     near = distances <= eps
+    near = (near | near.T).int()  # a last digit may tell the distance from here to there from that back
     dense = near.sum(1) >= min_samples
-    count, reach = len(near), near & dense
-    first = torch.where(dense, torch.arange(count, dtype=torch.int32), count)
-    while True:  # every dense point takes the lowest number among its dense neighbours, until none changes
-        lowest = torch.where(reach, first, count).amin(1)
-        update = torch.where(dense, lowest, count)
-        if torch.equal(update, first):
+    count = len(near)
+    # Numbered backwards, so that 0 means none and the largest among a point's neighbours (a product) is the first.
+    number = torch.where(dense, torch.arange(count, 0, -1, dtype=torch.int32), 0)
+    while True:  # every dense point takes the first number among its dense neighbours, until none changes
+        first = (near * number).amax(1)
+        update = torch.where(dense, first, 0)
+        if torch.equal(update, number):
             break
-        first = update
-    names = first[dense].unique()
-    return torch.where(lowest < count, torch.searchsorted(names, lowest), NOISE)
+        number = update
+    names = number[dense].unique()
+    return torch.where(first > 0, len(names) - 1 - torch.searchsorted(names, first), NOISE)
 
 
 def gaussian(g: Tensor) -> Tensor:

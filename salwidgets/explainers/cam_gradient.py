@@ -63,15 +63,15 @@ class LayerCam(Cam):
 def first_component(maps: Tensor) -> Tensor:
     """Projection of every cell on the first principal direction of the channels, `[..., h, w]`, for ``maps``
     `[..., C, h, w]`; cells are centred. Its sign is arbitrary."""
-    x = maps.flatten(-2).mT.double()
-    x = x - x.mean(-2, keepdim=True)
-    cells, channels = x.shape[-2:]
+    x = maps.flatten(-2).double()
+    x = x - x.mean(-1, keepdim=True)
+    channels, cells = x.shape[-2:]
     # The smaller Gram matrix has the same first component, and is many times cheaper than the SVD.
     if cells <= channels:
-        values, vectors = torch.linalg.eigh(x @ x.mT)
+        values, vectors = torch.linalg.eigh(x.mT @ x)
         flat = vectors[..., -1] * values[..., -1:].clamp_min(0).sqrt()
     else:
-        flat = (x @ torch.linalg.eigh(x.mT @ x)[1][..., -1:])[..., 0]
+        flat = (torch.linalg.eigh(x @ x.mT)[1][..., None, :, -1] @ x)[..., 0, :]
     return flat.unflatten(-1, maps.shape[-2:]).float()
 
 
@@ -97,7 +97,8 @@ class EigenGradCam(Cam):
     opposite question gives the opposite map."""
 
     def combine(self, a: Tensor, g: Tensor) -> Tensor:
-        flat, evidence = first_component(g * a), torch.einsum("qnchw,nchw->qnhw", g, a)
+        maps = g * a
+        flat, evidence = first_component(maps), maps.sum(-3)
         turned = (flat * (evidence - evidence.mean(_SPACE, keepdim=True))).sum(_SPACE, keepdim=True) < 0
         return torch.where(turned, -flat, flat)
 

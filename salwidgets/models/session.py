@@ -325,7 +325,8 @@ def attending(seen: Callable[[Tensor], Tensor]) -> Iterator[None]:
         yield
 
 
-_SOFTMAX = (F.softmax, torch.softmax, Tensor.softmax, torch.special.softmax)
+_ATTENTION = {F.scaled_dot_product_attention, F.multi_head_attention_forward,
+              F.softmax, torch.softmax, Tensor.softmax, torch.special.softmax}
 
 
 class _Attending(TorchFunctionMode):
@@ -340,12 +341,13 @@ class _Attending(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
+        if func not in _ATTENTION:  # nearly every call of a forward comes through here
+            return func(*args, **kwargs)
         if func is F.scaled_dot_product_attention:
             return self.fused(*args, **kwargs)
         if func is F.multi_head_attention_forward:
             return self.multi_head(*args, **kwargs)
-        out = func(*args, **kwargs)
-        return self._passed(out, args, kwargs) if func in _SOFTMAX else out
+        return self._passed(func(*args, **kwargs), args, kwargs)
 
     def softmax(self, *args: Any, **kwargs: Any) -> Tensor:
         """`F.softmax`, seen."""

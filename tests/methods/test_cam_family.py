@@ -387,6 +387,24 @@ class TestClusters:
             theirs = sklearn.DBSCAN(eps=0.1 + 0.02 * seed, min_samples=4, metric="precomputed").fit(d.numpy()).labels_
             assert dbscan(d, 0.1 + 0.02 * seed, 4).tolist() == theirs.tolist()
 
+    @pytest.mark.parametrize("levels", [None, 4, 2])
+    def test_clusters_are_those_of_scikit_learn(self, levels):
+        """``levels``: whole numbers, where many distances are equal, some of them eps itself."""
+        sklearn = pytest.importorskip("sklearn.cluster")
+        for seed, channels in enumerate((3, 8, 21, 64, 65)):
+            random = torch.Generator().manual_seed(seed)
+            a = torch.randn(channels, 3, 3, generator=random) if levels is None else \
+                torch.randint(levels, (channels, 3, 3), generator=random).float()
+            flat = a.flatten(1).double().numpy()
+            norms = np.linalg.norm(flat, axis=1)
+            weak = norms < np.percentile(norms, 75)
+            d = np.linalg.norm(flat[weak][:, None] - flat[weak], axis=-1)
+            eps = max(np.percentile(d[~np.eye(len(d), dtype=bool)], 25), 1e-5)
+            theirs = sklearn.DBSCAN(eps=eps * (1 + 1e-12), min_samples=max(2, len(d) // 20), metric="precomputed").fit(d)
+            labels = cluster(a).numpy()
+            assert (labels[~weak] == STRONG).all()
+            assert labels[weak].tolist() == theirs.labels_.tolist()
+
     def test_strong_channels_keep_their_own_gradient(self):
         a = torch.rand(16, 4, 4, generator=torch.Generator().manual_seed(0))
         a[:4] *= 10
