@@ -47,8 +47,9 @@ def input_gradient(scores: Tensor, leaf: Tensor, weights: Tensor, retain: bool) 
         raise MethodError("the model's output does not depend on its input in a differentiable way (it may run under "
                           "no_grad, or look inputs up by index). Use occlusion or rise, which need scores only.")
     parts = weights.split(1 if leaf.device.type == "cpu" and leaf.numel() >= _FILLS_A_CPU else _AT_ONCE)
-    return torch.cat([gradients(scores, [leaf], part, retain=retain or i + 1 < len(parts), allow_unused=False)[0]
-                      for i, part in enumerate(parts)])
+    found = [gradients(scores, [leaf], part, retain=retain or i + 1 < len(parts), allow_unused=False)[0]
+             for i, part in enumerate(parts)]
+    return found[0] if len(found) == 1 else torch.cat(found)
 
 
 class GradientEvidence(BatchEvidence):

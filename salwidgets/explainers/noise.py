@@ -79,7 +79,8 @@ class NoisyCopies(Sampled):
         noise, sigma = _noise(x, n, self.params["seed"]), _level(self) * _range(x)
 
         def copy(j: Tensor, i: Tensor) -> Tensor:
-            return x[i] + noise[j] * sigma[i]
+            own = (x, sigma) if len(x) == 1 else (x[i], sigma[i])
+            return noise[j].mul_(own[1]).add_(own[0])
 
         def plain(j: Tensor, i: Tensor, k: int) -> tuple[Tensor, Tensor | float]:
             at = copy(j, i)
