@@ -23,18 +23,26 @@ def make(model: Model, x: Tensor, baseline: Any, seed: int = 0) -> Tensor:
     1/22 of the shorter side (10 px at 224; ours). "uniform": noise between the input's extremes, from ``seed``, the
     same draw for every input (ours), so that an input's baseline is the same alone and in company.
     A number, or an array or tensor broadcastable to ``x``, is taken as it is.
+    Raises `MethodError`: another name or type, a shape that does not fit, NaN or infinite values.
     """
     if isinstance(baseline, str):
         return _named(model, x, baseline, seed).to(x.dtype)
     if isinstance(baseline, (int, float)) and not isinstance(baseline, bool):
-        return torch.full_like(x, float(baseline))
+        return _finite(torch.full_like(x, float(baseline)))
     if isinstance(baseline, (Tensor, np.ndarray)):
-        given = torch.as_tensor(baseline).to(device=x.device, dtype=x.dtype)
+        given = _finite(torch.as_tensor(baseline).to(device=x.device, dtype=x.dtype))
         try:
             return given.expand_as(x) if given.ndim == x.ndim else given[None].expand_as(x)
         except RuntimeError as e:
             raise MethodError(f"the baseline has shape {list(given.shape)}; it must fit inputs {list(x.shape[1:])}.") from e
     raise MethodError(f"baseline={baseline!r}; give one of {', '.join(BASELINES)}, a number, or an array.")
+
+
+def _finite(given: Tensor) -> Tensor:
+    if not bool(torch.isfinite(given).all()):
+        raise MethodError("the baseline holds NaN or infinite values, and so would the map; clean it first "
+                          "(torch.nan_to_num).")
+    return given
 
 
 def of(job: Job, baseline: Any, seed: int = 0) -> Tensor:

@@ -50,7 +50,7 @@ def make(model: Model, x: Tensor, infill: Any, sigma: float, seed: int) -> Infil
     colour where none is visible (ours: zero in the released code). "mean": the image's own mean colour (ours: zero, which
     is ImageNet's, in the released code). A callable: a `Painter`. Anything else as in `baselines.make`.
     """
-    if infill == "local-mean":
+    if isinstance(infill, str) and infill == "local-mean":
         return Infill(painter=local_mean(_WINDOW))
     if callable(infill):
         return Infill(painter=infill)

@@ -10,6 +10,7 @@ import math
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -28,8 +29,9 @@ def need_images(method: Method, x: Tensor) -> None:
 
 def pair(value: Any, name: str, most: tuple[int, int]) -> tuple[int, int]:
     """An int or a pair of ints between 1 and ``most``."""
-    two = (value, value) if isinstance(value, int) else tuple(value)
-    if len(two) != 2 or not all(isinstance(v, int) and 1 <= v <= m for v, m in zip(two, most, strict=True)):
+    two = tuple(value) if isinstance(value, (list, tuple)) or np.ndim(value) == 1 else (value, value)
+    if len(two) != 2 or not all(isinstance(v, (int, np.integer)) and not isinstance(v, bool) and 1 <= v <= m
+                                for v, m in zip(two, most, strict=True)):
         raise MethodError(f"{name}={value!r}; give a whole number, or a pair, between 1 and the image's {most}.")
     return int(two[0]), int(two[1])
 

@@ -46,6 +46,8 @@ class PathEvidence(BatchEvidence):
     baseline_logits: Tensor
     way: IntegratedGradients
     known: list[tuple[Tensor, Tensor]]
+    ends: tuple[Tensor, Tensor] | None = None
+    """Inputs and baselines `[2 N, ...]` and their scores with a graph, until the first question has read its slopes."""
 
     def answer(self, columns: Columns) -> Answer:
         expected = apply(columns, self.logits) - apply(columns, self.baseline_logits)
@@ -128,7 +130,19 @@ class PathEvidence(BatchEvidence):
                bar: Progress) -> tuple[Tensor, tuple[str, ...]]:
         """Nested trapezoids: intervals double, earlier gradients are used again, until the map stops changing."""
         steps = 16
-        current = self._sum(*quadrature("trapezoid", steps), columns, weights, bar)
+        nodes, shares = quadrature("trapezoid", steps)
+        if self.ends is None:
+            current = self._sum(nodes, shares, columns, weights, bar)
+        else:
+            (leaf, scores), self.ends = self.ends, None
+            if columns is None:
+                assert weights is not None
+                w = weights.repeat(1, 2, 1)
+            else:
+                w = weights_of([column * 2 for column in columns], scores.detach())
+            slopes = input_gradient(scores, leaf, w, retain=False).float().unflatten(1, (2, len(self.x)))
+            current = slopes.sum(1) * float(shares[0]) * (self.x - self.baseline).float()
+            current = current + self._sum(nodes[1:-1], shares[1:-1], columns, weights, bar)
         while steps < _MOST_STEPS:
             middle, _ = quadrature("riemann-middle", steps)
             finer = (current + self._sum(middle, np.full(steps, 1 / steps), columns, weights, bar)) / 2
@@ -161,21 +175,32 @@ class IntegratedGradients(Method):
         if self.params["rule"] not in _RULES:
             raise MethodError(f"rule={self.params['rule']!r} is unknown; choose one of {', '.join(_RULES)}.")
         until = self.params["until"]
-        if until is not None and not 0 < float(until) < 1:
+        if until is not None and not (isinstance(until, (int, float)) and 0 < until < 1):
             raise MethodError(f"until={until!r}; give a share between 0 and 1, for example 0.02.")
         need_floats(self, job.x)
         baseline = baselines.of(job, self.params["baseline"], self.params["seed"])
+        ends = self._ends(job, baseline)
         with torch.no_grad():
-            logits, below = job.model.forward(job.x, job.task), job.model.forward(baseline, job.task)
+            below = ends[1][len(job.x):] if ends else job.model.forward(baseline, job.task)
+            logits = ends[1][:len(job.x)] if ends else job.model.forward(job.x, job.task)
         self.show = job.progress.show
-        evidence = self.evidence(PathEvidence, job, logits)
-        evidence.baseline, evidence.baseline_logits = baseline, below
+        evidence = self.evidence(PathEvidence, job, logits.detach())
+        evidence.baseline, evidence.baseline_logits, evidence.ends = baseline, below.detach(), ends
         evidence.way, evidence.known = self, []
         job.progress.step(2 * len(job.x))
         return evidence
+
+    def _ends(self, job: Job, baseline: Tensor) -> tuple[Tensor, Tensor] | None:
+        """Both ends of the paths and their scores with a graph, where they are nodes and fit into one pass: the
+        passes that give the scores give the slopes, too."""
+        if self.params["until"] is None or 2 * len(job.x) > self.params["batch_size"]:
+            return None
+        with torch.enable_grad():
+            leaf = torch.cat([job.x, baseline]).detach().requires_grad_()
+            return leaf, job.model.forward(leaf.clone(), job.task)
 
     def passes(self, x: Tensor) -> int:
         return 2 * len(x)
 
     def answer_passes(self, x: Tensor) -> int:
-        return len(x) * (self.params["steps"] if self.params["until"] is None else 33)
+        return len(x) * (self.params["steps"] if self.params["until"] is None else 31)

@@ -40,6 +40,8 @@ def to_batch(inputs: Any, preprocess: Callable[[Any], Any] | None, mean: Sequenc
         alone = batch.ndim <= (_guess_axes(batch) if axes is None else axes)
         batch = batch[None] if alone else batch
         single = alone or len(batch) == 1
+    if axes is not None and not batch.is_floating_point():
+        raise _no_floats(batch, "the input" if single else "the batch")
     check(batch)
     return batch, single
 
@@ -99,9 +101,13 @@ def _picture(item: Any, name: str) -> Any:
 
 def _checked_dtype(x: Tensor, name: str) -> Tensor:
     if x.dtype in (torch.uint8, torch.bool) or x.is_complex():
-        raise InputError(f"{name} is a {str(x.dtype).removeprefix('torch.')} tensor; models take floats. Convert it "
-                         "as the model was trained (x.float() / 255, normalised), or give the picture itself.")
+        raise _no_floats(x, name)
     return x.detach()
+
+
+def _no_floats(x: Tensor, name: str) -> InputError:
+    return InputError(f"{name} is a {str(x.dtype).removeprefix('torch.')} tensor; models take floats. Convert it as the "
+                      "model was trained (x.float() / 255, normalised), or give the picture itself.")
 
 
 def check(batch: Tensor) -> None:

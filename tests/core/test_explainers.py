@@ -158,6 +158,39 @@ def test_integrated_gradients_is_complete(rule, baseline):
         assert e.completeness.total == pytest.approx(e.values.sum(), rel=1e-3, abs=1e-4)
 
 
+class Counting(torch.nn.Module):
+    """Counts the images that go through a network."""
+
+    def __init__(self, net):
+        super().__init__()
+        self.net, self.seen = net, 0
+
+    def forward(self, x):
+        self.seen += len(x)
+        return self.net(x)
+
+
+@pytest.mark.parametrize("question", [sw.why("a"), sw.why(), sw.why("vowel", pool="logsumexp")], ids=str)
+@pytest.mark.parametrize("batch_size", [32, 2])
+def test_until_passes_each_point_of_the_path_once(question, batch_size):
+    counting = Counting(nets.Functional())
+    counted = sw.Model(counting, classes=NAMES, taxonomy=TREE)
+    given = {"method": "integrated-gradients", "batch_size": batch_size, "progress": False}
+    e = sw.explain(counted, nets.images(1), question, until=0.001, **given)
+    steps = int(e.notices[-1].split(" steps")[0].split()[-1])
+    assert counting.seen == steps + 1  # the ends are points, and give the input's and the baseline's scores
+    close(e.values, sw.explain(counted, nets.images(1), question, steps=steps, rule="trapezoid", **given).values)
+
+
+def test_until_answers_a_second_question_from_the_same_evidence():
+    evidence = sw.prepare(model("functional"), nets.images(2), "integrated-gradients", until=0.001)
+    for question in (sw.why("a"), sw.why("b"), sw.why("a").rather_than("b")):
+        for i, e in enumerate(evidence.explain(question)):
+            alone = sw.explain(model("functional"), nets.images(2)[i], question, "integrated-gradients", steps=512,
+                               rule="trapezoid")
+            close(e.values, alone.values, 1e-2)
+
+
 def test_until_stops_by_itself_and_says_where():
     e = sw.explain(model("vit"), nets.images(1), sw.why("a"), method="integrated-gradients", until=0.01)
     fine = sw.explain(model("vit"), nets.images(1), sw.why("a"), method="integrated-gradients", steps=500)
@@ -301,6 +334,13 @@ def test_series_and_tables():
     (lambda m, x: sw.explain(m, x, sw.why("a"), stepz=3), MethodError, "stepz"),
     (lambda m, x: sw.explain(m, x, sw.why("a"), method="rise", n_masks=0), MethodError, "n_masks"),
     (lambda m, x: sw.explain(m, x, sw.why("a"), method="occlusion", window=99), MethodError, "window"),
+    (lambda m, x: sw.explain(m, x, sw.why("a"), method="occlusion", window=2.5), MethodError, "window=2.5"),
+    (lambda m, x: sw.explain(m, x, sw.why("a"), method="occlusion", window=True), MethodError, "window=True"),
+    (lambda m, x: sw.explain(m, x, sw.why("a"), method="occlusion", stride=np.array([[4, 4]])), MethodError, "stride="),
+    (lambda m, x: sw.explain(m, x, sw.why("a"), method="integrated-gradients", until="soon"), MethodError, "until='soon'"),
+    (lambda m, x: sw.explain(m, x, sw.why("a"), method="integrated-gradients", until=True), MethodError, "until=True"),
+    (lambda m, x: sw.explain(m, x, sw.why("a"), method="occlusion", baseline=float("nan")), MethodError, "NaN"),
+    (lambda m, x: sw.explain(m, x, sw.why("a"), method="rise", baseline=np.full((3, 1, 1), np.inf)), MethodError, "NaN"),
     (lambda m, x: sw.explain(m, x, sw.why("a"), method="integrated-gradients", baseline="grey"), MethodError, "grey"),
     (lambda m, x: sw.explain(m, x, sw.why("a"), method="integrated-gradients", rule="simpson"), MethodError, "rule"),
     (lambda m, x: sw.explain(m, x, "a"), QuestionError, "why"),
@@ -386,3 +426,21 @@ class TestTasks:
                        method="input-x-gradient")
         assert np.abs(e.values[[0, 2]]).max() == 0
         assert np.abs(e.values[1]).max() > 0
+
+
+def test_numbers_of_numpy_are_numbers():
+    given = {"method": "occlusion", "baseline": np.float64(0.5)}
+    plain = sw.explain(model(), nets.images(1), sw.why("a"), window=8, stride=(4, 5), **given)
+    e = sw.explain(model(), nets.images(1), sw.why("a"), window=np.int64(8), stride=np.array([4, 5]), **given)
+    assert np.array_equal(e.values, plain.values) and e.params == plain.params
+
+
+@pytest.mark.parametrize("method, name", [("meaningful-perturbation", "baseline"), ("fido", "infill")])
+def test_an_array_may_stand_where_a_mask_hides(method, name):
+    """An array is what "white" names, through the model's mean and std."""
+    m, x = model(mean=(0.5,) * 3, std=(0.25,) * 3), nets.images(1)
+    white = sw.explain(m, x, sw.why("a"), method, **{name: "white"}, **few(method))
+    given = sw.explain(m, x, sw.why("a"), method, **{name: np.full((3, 32, 40), 2, np.float32)}, **few(method))
+    assert np.array_equal(given.values, white.values)
+    with pytest.raises(MethodError, match="must fit inputs"):
+        sw.explain(m, x, sw.why("a"), method, **{name: np.zeros((3, 5, 5))}, **few(method))

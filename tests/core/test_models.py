@@ -157,6 +157,8 @@ class TestInputs:
         (np.zeros((0, 0, 3), np.uint8), InputError, "picture"),
         ([], InputError, "empty"),
         (torch.zeros(3, 32, 40, dtype=torch.uint8), InputError, "uint8"),
+        (torch.zeros(3, 32, 40, dtype=torch.int64), InputError, "the input is a int64 tensor; models take floats"),
+        (np.zeros((2, 3, 32, 40), np.int32), InputError, "the batch is a int32 tensor; models take floats"),
         ("nowhere.png", InputError, "nowhere.png"),
         (torch.zeros(1, 4, 32, 40), ModelError, "4 channels"),
         (object(), InputError, "object"),
