@@ -7,7 +7,8 @@ network computes it with. What the tokens in front of the patches (class, regist
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 
 import torch
@@ -36,17 +37,21 @@ class TokenProbe:
         self.path, self.n = path, len(job.x)
         self.attention: list[Tensor] = []
         keep = {"none": None, "mean": self._mean, "graph": self._graph}[attention]
-        with torch.set_grad_enabled(attention == "graph"), captured(job.model.net, list(path.blocks), False, True) as found:
-            if keep is None:
-                self.scores = job.model.forward(job.x, job.task)
-            else:
-                with attending(keep):
-                    self.scores = job.model.forward(job.x, job.task)
-        self.tokens: list[Tensor] = [t for name in path.blocks if (t := found[name].tensor) is not None]
+        with torch.set_grad_enabled(attention == "graph"):
+            self._run(job, keep, path.handed)
+            if keep is not None and path.handed and len(self.attention) != path.attends:
+                self.attention.clear()  # the net has been told to compute its attention in another way
+                self._run(job, keep, ())
         if keep is not None and len(self.attention) != path.attends:
             raise ModelError(f"{job.model.name} made {len(self.attention)} attention matrices for this batch and "
                              f"{path.attends} for its first input alone; attention that depends on the batch cannot "
                              "be read.")
+
+    def _run(self, job: Job, keep: Callable[[Tensor], Tensor] | None, handed: tuple[str, ...]) -> None:
+        look = nullcontext() if keep is None else attending(keep, job.model.net, handed)
+        with captured(job.model.net, list(self.path.blocks), False, True) as found, look:
+            self.scores = job.model.forward(job.x, job.task)
+        self.tokens: list[Tensor] = [t for name in self.path.blocks if (t := found[name].tensor) is not None]
 
     def _mean(self, a: Tensor) -> Tensor:
         self.attention.append(a.detach().float().reshape(self.n, -1, *a.shape[-2:]).mean(1))

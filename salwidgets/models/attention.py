@@ -64,6 +64,7 @@ class TokenPath:
     blocks: names of the blocks whose output are its tokens, in order. tokens: how many (T). layout: where the patches
     among them lie. tail: what reads them after the last block; None if it is no chain of modules. attends: how many
     attention matrices between all tokens one forward makes; 0 with ``trouble``, a clause saying why there are none.
+    handed: the modules that put each of them out as it is, in order; none unless all are.
     """
 
     blocks: tuple[str, ...]
@@ -72,6 +73,7 @@ class TokenPath:
     tail: Tail | None
     attends: int
     trouble: str
+    handed: tuple[str, ...] = ()
 
     def queries(self, like: Tensor) -> Tensor:
         """Weights `[T]` of the tokens whose rows of attention answer: the class token, else the mean of all that are
@@ -94,6 +96,15 @@ def reads_class_token(model: Model, x: Tensor) -> bool:
     return tail is None or tail.pool.startswith("first")
 
 
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    """An attention matrix: its shape, its place in memory, and its last row as it was made."""
+
+    shape: torch.Size
+    place: int
+    row: Tensor
+
+
 _FOUND: WeakKeyDictionary[Model, dict[Any, TokenPath]] = WeakKeyDictionary()
 
 
@@ -113,10 +124,10 @@ def token_path(model: Model, x: Tensor, method: str) -> TokenPath:
     known = _FOUND.setdefault(model, {})
     key = tuple(x.shape[1:])
     if key not in known:
-        seen: list[tuple[int, ...]] = []
+        seen: list[_Seen] = []
 
         def note(attention: Tensor) -> Tensor:
-            seen.append(tuple(attention.shape))
+            seen.append(_Seen(attention.shape, attention.data_ptr(), attention[..., -1, :].clone()))
             return attention
 
         with model.session(), torch.no_grad(), watched(model.net) as runs:
@@ -132,7 +143,7 @@ def token_path(model: Model, x: Tensor, method: str) -> TokenPath:
 
 
 def _describe(model: Model, runs: Sequence[Run], found: Sequence[Run], output: Any,
-              seen: Sequence[tuple[int, ...]]) -> TokenPath:
+              seen: Sequence[_Seen]) -> TokenPath:
     last = found[-1]
     t = last.output.shape[1]
     layout = token_layout(t, runs, model.token_grid)
@@ -143,10 +154,19 @@ def _describe(model: Model, runs: Sequence[Run], found: Sequence[Run], output: A
     trouble = ""
     if not seen:
         trouble = "no softmax of it was seen (a kernel of its own, or attention that is linear)"
-    elif any(s[-1] != t or (len(s) == 4 and s[0] != 1) for s in seen):
+    elif any(s.shape[-1] != t or (len(s.shape) == 4 and s.shape[0] != 1) for s in seen):
         trouble = "it is not between all tokens (it stays inside windows, as in Swin, or tokens are merged on the way)"
     return TokenPath(tuple(dict.fromkeys(same)), t, layout, _tail(model.net, names, last.output, layout.prefix, output),
-                     0 if trouble else len(seen), trouble)
+                     0 if trouble else len(seen), trouble, () if trouble else _handed(runs, seen))
+
+
+def _handed(runs: Sequence[Run], seen: Sequence[_Seen]) -> tuple[str, ...]:
+    """Names of the modules whose outputs are the matrices ``seen``, in order; none unless each has one of its own."""
+    put_out = {(r.output.data_ptr(), r.output.shape): r for r in reversed(runs) if r.plain}
+    found = [r for s in seen if (r := put_out.get((s.place, s.shape))) and torch.equal(r.output[..., -1, :], s.row)]
+    names = tuple(r.name for r in found)
+    once = len(names) == len(seen) == sum(r.name in names for r in runs)
+    return names if once else ()
 
 
 def _tail(net: nn.Module, names: list[str], tokens: Tensor, prefix: int, output: Any) -> Tail | None:

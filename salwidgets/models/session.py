@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from types import FunctionType
 from typing import Any
@@ -314,15 +314,28 @@ def rewired(rule: Callable[[Call], Any]) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def attending(seen: Callable[[Tensor], Tensor]) -> Iterator[None]:
+def attending(seen: Callable[[Tensor], Tensor], net: nn.Module | None = None, handed: Sequence[str] = ()) -> Iterator[None]:
     """Hand every attention matrix that a forward makes through ``seen``, and let the net go on with what it returns.
+
+    handed: modules of ``net``, if it has such, that put each matrix out as it is (a dropout behind the softmax). They are
+    hooked, which costs next to nothing; otherwise a function mode looks at every call of the forward.
 
     Seen are softmaxes over the last axis of square matrices `[..., T, T]`, however they come about: written out,
     inside `scaled_dot_product_attention` (which is written out here), and inside `nn.MultiheadAttention`, whose fused
     path torch itself leaves while a function mode is on. Nothing global is replaced, so nothing can stay replaced.
     """
-    with _Attending(seen):
+    if net is None or not handed:
+        with _Attending(seen):
+            yield
+        return
+    handles = []
+    try:
+        for name in handed:
+            handles.append(submodule(net, name).register_forward_hook(lambda module, args, output: seen(output)))
         yield
+    finally:
+        for handle in handles:
+            handle.remove()
 
 
 _ATTENTION = {F.scaled_dot_product_attention, F.multi_head_attention_forward,

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 import salwidgets as sw
 from salwidgets.errors import MethodError, ModelError
 from salwidgets.explainers.class_embedding import class_evidence, identifiability
+from salwidgets.models import session
 from salwidgets.models.attention import token_path
 from salwidgets.models.session import attending
 from tests.core import nets
@@ -157,6 +158,40 @@ class TestSameMapsHoweverComputed:
         x = nets.images(2)
         expected = sw.explain(wrapped(Readable("method")), x, QUESTIONS, method=METHODS)
         for a, b in zip(sw.explain(wrapped(Readable(way)), x, QUESTIONS, method=METHODS), expected, strict=True):
+            close(a.values, b.values)
+
+    @pytest.mark.parametrize("way", ["module", "method"])
+    def test_modules_that_hand_attention_on_are_hooked_in_place_of_the_mode(self, way, monkeypatch):
+        net, x, modes = Readable(way).eval(), nets.images(2), []
+        model, kind = wrapped(net), session._Attending
+        path = token_path(model, x, "rollout")
+        assert path.handed == (tuple(f"blocks.{i}.attn.softmax" for i in range(3)) if way == "module" else ())
+        monkeypatch.setattr(session, "_Attending", lambda seen: (modes.append(seen), kind(seen))[1])
+        es = sw.explain(model, x, QUESTIONS, method=LOOKING)
+        assert len(modes) == (0 if way == "module" else len(LOOKING))
+        assert not any(m._forward_hooks for m in net.modules())
+        other = sw.explain(wrapped(Readable("functional").eval()), x, QUESTIONS, method=LOOKING)
+        for a, b in zip(es, other, strict=True):
+            close(a.values, b.values)
+
+    def test_a_module_that_changes_the_attention_is_not_taken_for_one_that_hands_it_on(self):
+        class Half(nn.Module):
+            def forward(self, x):
+                return x.mul_(0.5)
+
+        net, x = Readable("method").eval(), nets.images(1)
+        for block in net.blocks:
+            block.attn.softmax = nn.Sequential(nn.Softmax(-1), Half())
+            block.attn.way = "module"
+        assert token_path(wrapped(net), x, "rollout").handed == ()
+
+    def test_a_net_told_to_attend_in_another_way_is_seen_again(self):
+        net, x = Readable("module").eval(), nets.images(2)
+        model = wrapped(net)
+        before = sw.explain(model, x, QUESTIONS[0], method="rollout")
+        for block in net.blocks:
+            block.attn.way = "sdpa"
+        for a, b in zip(sw.explain(model, x, QUESTIONS[0], method="rollout"), before, strict=True):
             close(a.values, b.values)
 
     def test_masks_scales_and_causality_are_kept(self):
