@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 
 import salwidgets as sw
+from benchmarks import agreement_masks
 from benchmarks.store import Store
 from examples.nets import find_data, imagenet_net
 from salwidgets.errors import MethodError
@@ -101,15 +102,18 @@ def gaps(e: sw.Explanation, theirs: np.ndarray) -> str:
 def wanted() -> list[tuple[str, str]]:
     """(network, source) of all there should be; without the ImageNet nets where there are no weights of theirs."""
     names = [n for n in NETS if find_data() is not None or n.startswith(("creatures", "densenet"))]
-    return [(n, s) for n in names for s in (OVERWRITTEN if n == NETS[-1] else (*SOURCES, REFUSED))]
+    searched = (agreement_masks.SOURCE,)
+    return [(n, s) for n in names for s in (OVERWRITTEN if n == NETS[-1] else (*SOURCES, REFUSED))
+            + (searched if n in agreement_masks.NETS else ())]
 
 
 def table(store: Store) -> str:
     """All stored rows as Markdown, in the order of networks and sources."""
     found = store.read()
-    lines = [line for key in wanted() for line in found.get(key, {"lines": []})["lines"]]
+    first, second = ([line for key in wanted() if (key[1] == agreement_masks.SOURCE) == searched
+                      for line in found.get(key, {"lines": []})["lines"]] for searched in (False, True))
     return "\n".join(["| network | method | peer | correlation | largest difference | remark |", "|---|---|---|---|---|---|",
-                      *lines])
+                      *first, "", agreement_masks.HEAD, *second])
 
 
 def refusals(found: Case) -> Iterator[str]:
@@ -173,7 +177,8 @@ def main() -> None:
     parser.add_argument("out", nargs="?")
     parser.add_argument("--all", action="store_true", help="measure every row again")
     parser.add_argument("--nets", nargs="*", choices=NETS, help="measure these networks again")
-    parser.add_argument("--sources", nargs="*", choices=[*SOURCES, REFUSED], help="measure what these say again")
+    parser.add_argument("--sources", nargs="*", choices=[*SOURCES, REFUSED, agreement_masks.SOURCE],
+                        help="measure what these say again")
     args = parser.parse_args()
     store = Store(STORE, ("network", "source"))
     for name, source in wanted():
@@ -182,7 +187,8 @@ def main() -> None:
             start = time.perf_counter()
             some = case(name)
             only = ("grad-cam",) if name == NETS[-1] else ()
-            lines = list(refusals(some) if source == REFUSED else rows(some, source, only))
+            lines = list(refusals(some) if source == REFUSED else agreement_masks.lines(*some)
+                         if source == agreement_masks.SOURCE else rows(some, source, only))
             took = round(time.perf_counter() - start, 1)
             store.put({"network": name, "source": source, "seconds": took, "lines": lines})
             print(*lines, f"{took} s", sep="\n", flush=True)
