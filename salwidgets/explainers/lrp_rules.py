@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..errors import MethodError
 from .lrp_layers import Convolution, Kept, Linear, Scale, wide
 
 STABILISER = 1e-6
@@ -96,6 +97,9 @@ class Rule:
         An input outside the range widens it at its own place (ours), which keeps every contribution positive.
         """
         assert self.low is not None and self.high is not None
+        if a.ndim != 4:
+            raise MethodError("lrp: rule 'box' needs pixels as rows and columns, and this network's first layer is given "
+                              "them in another shape. Use first='flat'.")
         low, high = torch.minimum(self.low, a), torch.maximum(self.high, a)
         return [Way([(a, w, 1.0), (low, w.clamp(min=0), -1.0), (high, w.clamp(max=0), -1.0)], None)]
 

@@ -202,6 +202,14 @@ def test_box_equals_the_slow_one_and_reads_the_range_off_the_model():
     assert e.params["bias_share"] == pytest.approx(float(bias), rel=1e-3)
 
 
+def test_box_behind_a_flattening_is_refused_with_the_mend():
+    net = nn.Sequential(nn.Flatten(), nn.Linear(3 * 16, 4)).eval()
+    model, x = sw.Model(net, mean=(0.4, 0.5, 0.6), std=(0.2, 0.25, 0.3)), torch.rand(1, 3, 4, 4)
+    with pytest.raises(sw.errors.MethodError, match="first='flat'"):
+        sw.explain(model, x, sw.why(2), method="lrp", progress=False)
+    assert lost(sw.explain(model, x, sw.why(2), method="lrp", first="flat", progress=False)) < 1e-4
+
+
 # -- BatchNorm, in every place -------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("rule", ["epsilon", "z+", "gamma"])
