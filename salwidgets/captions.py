@@ -147,4 +147,10 @@ def _setting(name: str, value: Any) -> str:
     words = name.replace("_", " ")
     if value is True:
         return words
-    return f"{words} {' × '.join(map(str, value)) if isinstance(value, (list, tuple)) else value}"
+    return f"{words} {' × '.join(map(_plain, value)) if isinstance(value, (list, tuple)) else _plain(value)}"
+
+
+def _plain(value: Any) -> str:
+    """A parameter as it was given; four significant digits of a computed one."""
+    return f"{value:.4g}".replace("-", MINUS, 1) if isinstance(value, float) and value < 0 else \
+        f"{value:.4g}" if isinstance(value, float) else str(value)

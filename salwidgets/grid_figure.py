@@ -11,11 +11,12 @@ from .captions import signed
 from .figures import OWN_SCALES, QUIET, PrintFigure, bar_note, draw_bar, draw_map, width_of
 from .figures.drawing import scale_note, title_over
 from .figures.named import Regions, draw_regions, regions_line
-from .figures.words import wrapped
+from .figures.words import fitting, headed, wrapped
 from .scale import Scale
 
 _WIDEST = 11.0  # inches, unless a width is asked for
 _WRAP = 8  # maps in a line when there is only one row
+_SMALLEST = 4.0  # points of the names over narrow maps
 _NAMED = 0.9  # inches of a map from which on names of regions are written on the first, not below
 
 
@@ -40,8 +41,9 @@ def grid_figure(maps: Sequence[NDArray[np.float32]], images: Sequence[NDArray[np
     each, text = isinstance(scale, list), 7.5 if side > 1 else 6.0
     scales = scale if isinstance(scale, list) else [scale] * len(maps)
     lines = [*lines, *([regions_line(regions)] if regions and side < _NAMED else [])]
-    heads = [wrapped(c, side, text)[:2] for c in columns]
-    label = 0.0195 * text * max(map(len, heads)) + 0.07
+    head = fitting(columns, side, text, _SMALLEST)
+    heads = [headed(c, side, head, 3) for c in columns]
+    label = 0.0195 * head * max(map(len, heads)) + 0.07
     cell_h = side * ratio + gap + (0.16 if each else 0.0) + (label if len(rows) == 1 else 0.0)
     note = OWN_SCALES if each else bar_note(scales[0], maps)
     words = [w for line in (note, *lines) for w in wrapped(line, total_width - 2 * edge, 7)]
@@ -59,14 +61,17 @@ def grid_figure(maps: Sequence[NDArray[np.float32]], images: Sequence[NDArray[np
         named = {name: _scaled(one, images[i], size) for name, one in (regions or {}).items()}
         draw_map(ax, maps[i], images[i], scales[i], brushed)
         draw_regions(ax, named, (images[i].shape[0], images[i].shape[1]), i == 0 and side >= _NAMED)
-        if row == 0 or len(rows) == 1:
-            title_over(ax, heads[at[i][1]], text, pad=3)
+        if len(rows) == 1:
+            title_over(ax, heads[at[i][1]], head, pad=3)
         if each:
             ax.set_xlabel(f"{signed(scales[i].vmin)} to {signed(scales[i].vmax)}", fontsize=6, color=QUIET, labelpad=1)
+    for column, words_over in enumerate(heads if len(rows) > 1 else ()):  # also over a column whose first cell is empty
+        fig.text((left + column * (side + gap) + side / 2) / total_width, (top + 3 / 72) / total, "\n".join(words_over),
+                 fontsize=head, ha="center", va="bottom", linespacing=1.2)
     for row, name in enumerate(rows if len(rows) > 1 else ()):
         middle = top - row * cell_h - side * ratio / 2
         most = max(1, int(side * ratio / (0.0195 * text)))
-        fig.text((left - 0.06) / total_width, middle / total, "\n".join(wrapped(name, left - 0.1, text)[:most]),
+        fig.text((left - 0.06) / total_width, middle / total, "\n".join(headed(name, left - 0.1, text, most)),
                  fontsize=text, ha="right", va="center")
     if not each:
         bar = min(total_width - 0.2, 4.6)

@@ -12,6 +12,7 @@ from matplotlib.text import Text
 
 #: what no XML may hold (svg), and what turns or ends a line: shown as a replacement character
 _ODD = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
+_JOINTS = "-._/"
 _REPLACED = "\N{REPLACEMENT CHARACTER}"
 
 
@@ -21,7 +22,8 @@ def shown(text: str) -> str:
 
 
 def wrapped(text: str, inches: float, size: float) -> list[str]:
-    """Lines of at most so many inches at a font size in points; words that are longer than a line are broken."""
+    """Lines of at most so many inches at a font size in points; words that are longer than a line are broken, behind a
+    hyphen, dot or underscore if there is one."""
     lines: list[str] = []
     for paragraph in shown(text).split("\n"):
         line = ""
@@ -33,11 +35,30 @@ def wrapped(text: str, inches: float, size: float) -> list[str]:
             lines += [line] if line else []
             while extent(word, size) > inches and len(word) > 1:
                 fits = next((n for n in range(len(word) - 1, 1, -1) if extent(word[:n], size) <= inches), 1)
+                fits = next((n for n in range(fits, 1, -1) if word[n - 1] in _JOINTS), fits)
                 lines.append(word[:fits])
                 word = word[fits:]
             line = word
         lines += [line] if line else []
     return lines
+
+
+def headed(text: str, inches: float, size: float, most: int) -> list[str]:
+    """`wrapped`, of at most so many lines; what is left out is told by an ellipsis."""
+    lines = wrapped(text, inches, size)
+    if len(lines) <= most:
+        return lines
+    last = lines[most - 1]
+    while last and extent(last + "…", size) > inches:
+        last = last[:-1]
+    return [*lines[:most - 1], last.rstrip() + "…"]
+
+
+def fitting(texts: Iterable[str], inches: float, size: float, least: float) -> float:
+    """The font size, from ``size`` down to ``least``, at which no piece of a word has to be broken."""
+    pieces = {p for t in texts for p in re.findall(r"[^\s\-._/]+[\-._/]*", shown(t))}
+    widest = max((extent(p, 1.0) for p in pieces), default=0.0)
+    return size if widest * size <= inches else max(least, 0.995 * inches / widest)
 
 
 def extent(text: str, size: float) -> float:

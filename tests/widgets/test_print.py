@@ -14,9 +14,10 @@ import pytest
 from PIL import Image
 
 import salwidgets as sw
+from salwidgets import captions
 from salwidgets.errors import InputError
 from salwidgets.figures import WIDTHS, colour_check, panel, simulate, width_of
-from salwidgets.figures.words import extent, tex, wrapped
+from salwidgets.figures.words import extent, fitting, headed, tex, wrapped
 from salwidgets.scale import COLOUR_MAPS, Scale
 
 HOSTILE = r"<script>alert(1)</script> $\frac{1}{ & %_#{} " + "\x00\x1b\u202e" + ' "quote" ' + "w" * 60
@@ -283,3 +284,39 @@ def test_the_figures_of_views_take_a_column(width: str) -> None:
             box = text.get_window_extent()
             assert not text.get_text() or (box.x0 >= -3 and box.y0 >= -3 and box.x1 <= figure.bbox.x1 + 3
                                            and box.y1 <= figure.bbox.y1 + 3), text
+
+
+def test_names_over_narrow_maps_are_whole_and_stand_over_every_column() -> None:
+    world = sw.worlds.creatures(n=2)
+    model = world.model("cnn")
+    methods = ["grad-cam", "layer-cam", "saliency", "lrp", "input-x-gradient", "integrated-gradients", "guided-backprop",
+               "smoothgrad"]
+    es = sw.explain(model, world.images[0], sw.why(0), method=methods, progress=False, steps=2, n_samples=2)
+    fig = sw.Comparison(es).figure(width="cvpr")
+    over = [ax.get_title() for ax in fig.axes if ax.get_title()]
+    assert [t.replace("\n", "") for t in over] == methods
+    assert all(piece.endswith("-") for t in over for piece in t.split("\n")[:-1])
+    asked = [sw.why(), sw.why(world.labels[0]).rather_than(world.classes[-1])]
+    fig = sw.Comparison(sw.explain(model, world.images, asked, progress=False)).figure()
+    heads = {" ".join(t.get_text().split()) for t in fig.texts}
+    assert world.labels[0] != world.labels[1]
+    assert {f"Why “{name}”?" for name in world.labels} <= heads, "the second has no cell in the first row"
+
+
+def test_captions_say_computed_numbers_with_four_digits() -> None:
+    world = sw.worlds.creatures(n=1)
+    e = sw.explain(world.model("cnn"), world.images[0], sw.why(), method="lrp", progress=False)
+    caption = captions.caption(e, (64, 64), (64, 64))
+    assert f"input share {e.params['input_share']:.4g}".replace("-", "−") in caption
+    assert "epsilon 1e-06" in caption and "gamma 0.25" in caption
+    assert max(len(digits) for digits in re.findall(r"\.(\d+)", caption)) <= 7
+
+
+def test_what_is_left_out_of_a_name_is_told() -> None:
+    assert headed("one two", 5.0, 8, 1) == ["one two"]
+    lines = headed("a question that goes on and on and on", 0.6, 8, 2)
+    assert len(lines) == 2 and lines[1].endswith("…") and all(extent(line, 8) <= 0.6 for line in lines)
+    assert wrapped("integrated-gradients", extent("integrated-grad", 8), 8) == ["integrated-", "gradients"]
+    assert fitting(["integrated-gradients"], 10.0, 8, 4.0) == 8
+    size = fitting(["integrated-gradients"], 0.5, 8, 4.0)
+    assert 4.0 < size < 8 and len(wrapped("integrated-gradients", 0.5, size)) == 2
