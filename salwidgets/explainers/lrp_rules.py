@@ -100,8 +100,9 @@ class Rule:
         if a.ndim != 4:
             raise MethodError("lrp: rule 'box' needs pixels as rows and columns, and this network's first layer is given "
                               "them in another shape. Use first='flat'.")
-        low, high = torch.minimum(self.low, a), torch.maximum(self.high, a)
-        return [Way([(a, w, 1.0), (low, w.clamp(min=0), -1.0), (high, w.clamp(max=0), -1.0)], None)]
+        # w is w+ + w-, so the three terms are two, neither of which is ever below zero: (a - l) w+ and (a - h) w-.
+        above, below = (a - self.low).clamp_(min=0), (a - self.high).clamp_(max=0)
+        return [Way([(above, w.clamp(min=0), 1.0), (below, w.clamp(max=0), 1.0)], None)]
 
 
 def _above(y: Tensor) -> Tensor:

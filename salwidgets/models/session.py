@@ -299,7 +299,7 @@ class _Rewired(TorchFunctionMode):
         if out is NotImplemented:
             return func(*call.args, **call.kwargs)
         # An in-place function has changed its input, and what reads that input later must see it.
-        return call.x.copy_(out) if call.in_place else out
+        return call.x.copy_(out) if call.in_place and out is not call.x else out
 
 
 @contextlib.contextmanager
