@@ -56,6 +56,9 @@ def run(runs: int = 9, device: str = "cpu", batch: int = 1) -> list[Row]:
             rows.append(Row(f"LRP, {name}, beside zennit", r, "x", 1, f"zennit {b * 1e3:.0f} ms"))
         except ImportError as e:
             print(f"zennit: {e}")
+        r, _, _ = ratio(lambda m=model, x=x: sw.explain(m, x, sw.why(7), method="lrp", first="box",  # type: ignore[misc]
+                                                        progress=False), with_another, runs)
+        rows.append(Row(f"LRP, {name}, the first layer by its box rule, beside the same passes", r, "x"))
         evidence = sw.prepare(model, x, "lrp", progress=False)
         evidence.explain([sw.why(1), sw.why(2)])
         r, a, _ = ratio(lambda e=evidence: e.explain(sw.why(1).rather_than(2)), passes, runs)  # type: ignore[misc]

@@ -83,7 +83,7 @@ RULES: dict[str, Rule] = {
     "lrp": Rule((("forward", 1, 1), ("input", 1, 1)), remark="a rule goes through its layer several times"),
     "rollout": Rule((("attention", 1, 1),), net="ViT-Tiny"),
     "gradient-x-attention": Rule((("input", 1, 1),), net="ViT-Tiny"),
-    "class-embedding": Rule((("forward", 1, 1),), net="ViT-Tiny", remark="and the head on all 13 x 197 tokens"),
+    "class-embedding": Rule((("forward", 1, 1),), net="ViT-Tiny", remark="and the head on the 197 tokens of a block"),
 }
 NETS: dict[str, tuple[Callable[[], nn.Module], str]] = {  # how it is made, and its feature layer
     "ResNet-18": (resnet18, "layer4"), "ViT-Tiny": (vit_tiny_patch16_224, "blocks.11.norm1")}

@@ -27,7 +27,9 @@ def gradients(scores: Tensor, tensors: Sequence[Tensor], weights: Tensor, *, ret
             found = _backward(scores, tensors, w, retain, allow_unused)
     except RuntimeError as e:
         if "modified by an inplace operation" in str(e):
-            raise ModelError("the model's weights were changed after this evidence was prepared; prepare it again.") from e
+            raise ModelError("the model's weights were changed after this evidence was prepared; prepare it again. (Or the "
+                             "network overwrites what its own backward pass needs, as with a wrong inplace=True: then "
+                             "occlusion and rise, which need scores only, can explain it.)") from e
         raise
     return [torch.zeros_like(t).expand(len(w), *t.shape) if g is None else g for t, g in zip(tensors, found, strict=True)]
 
