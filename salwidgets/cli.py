@@ -36,7 +36,8 @@ def _parser() -> argparse.ArgumentParser:
     explain = commands.add_parser("explain", help="explain one image and save page, figure and data")
     explain.add_argument("image", metavar="IMAGE")
     explain.add_argument("--question", default="why", help='in words: "why husky rather than wolf"; default: the prediction')
-    explain.add_argument("--method", default="grad-cam", help="see salwidgets.methods()")
+    explain.add_argument("--method", action="append", metavar="NAME[,NAME...]", help="see salwidgets.methods(); default: "
+                         "grad-cam. Several are compared on one page, and each has a folder of its own")
     explain.add_argument("--model", default="auto", help="creatures-cnn, creatures-vit, torchvision:NAME, "
                          "transformers:FOLDER; auto: creatures-cnn for 64 x 64 images, else torchvision:resnet50")
     explain.add_argument("--out", default="out/explanation", metavar="DIR")
@@ -96,15 +97,20 @@ def _explain(args: argparse.Namespace) -> int:
     if not Path(args.image).is_file():
         raise InputError(f"there is no image {args.image!r}.")
     model = _model(args.model, args.image)
-    e = sw.explain(model, args.image, Question.parse(args.question), method=args.method)
-    assert isinstance(e, sw.Explanation)
-    words = sw.verbalize(e)
-    folder = e.save(args.out)
-    sw.Heatmap(e).save_html(folder / "page.html")
-    sw.figures.explanation_figure(e).savefig(folder / "figure.pdf")
-    (folder / "words.txt").write_text(f"{e.question}\n{words}\n", encoding="utf-8")
-    print(f"{e.question}\n  {words}\n\nSaved in {folder.resolve()}: page.html, figure.pdf, words.txt, arrays.npz, "
-          "overlay.png, manifest.json")
+    names = [name.strip() for some in args.method or ["grad-cam"] for name in some.split(",") if name.strip()]
+    found = sw.explain(model, args.image, Question.parse(args.question), method=list(dict.fromkeys(names)))
+    assert isinstance(found, sw.Explanations)
+    several, folder = len(found) > 1, Path(args.out)
+    said = [f"{e.method}: {sw.verbalize(e)}" if several else str(sw.verbalize(e)) for e in found]
+    for e in found:
+        e.save(folder / e.method if several else folder)
+    view = sw.Comparison(found) if several else sw.Heatmap(found[0])
+    view.save_html(folder / "page.html")
+    (view.figure() if several else sw.figures.explanation_figure(found[0])).savefig(folder / "figure.pdf")
+    (folder / "words.txt").write_text("\n".join([str(found[0].question), *said, ""]), encoding="utf-8")
+    where = f"; in {', '.join(e.method for e in found)} each:" if several else ","
+    print("\n  ".join([str(found[0].question), *said]))
+    print(f"\nSaved in {folder.resolve()}: page.html, figure.pdf, words.txt{where} arrays.npz, overlay.png, manifest.json")
     return 0
 
 

@@ -44,7 +44,22 @@ def test_explain_saves_everything(picture, tmp_path, capsys):
     assert isinstance(sw.load(out), sw.Explanation)
 
 
+def test_explain_compares_several_methods(picture, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert cli.main(["explain", str(picture), "--question", "why plumemoth rather than glimmoth", "--method",
+                     "grad-cam++, occlusion", "--method", "lrp", "--method", "lrp", "--out", str(out)]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("Why “plumemoth” rather than “glimmoth”?")
+    methods = ["grad-cam++", "occlusion", "lrp"]
+    assert all(f"  {m}: " in said for m in methods)
+    assert {p.name for p in out.iterdir()} == {"page.html", "figure.pdf", "words.txt", *methods}
+    assert [sw.load(out / m).method for m in methods] == methods
+    assert (out / "words.txt").read_text(encoding="utf-8").count("\n") == 4
+
+
 @pytest.mark.parametrize("args, said", [
+    (["--method", "grad-cam,gradcam"], "MethodError: no method is called 'gradcam'"),
+    (["--method", ","], "MethodError: the list of methods is empty"),
     (["--question", "why husky"], "QuestionError"),
     (["--method", "gradcam"], "MethodError: no method is called 'gradcam'"),
     (["--model", "resnet"], "ModelError"),
