@@ -15,11 +15,12 @@ from ..evidence import Basis
 from ..explanation import Explanation, Explanations
 from ..models import Model
 from ..questions import Question
-from .base import BatchEvidence, Job, Method, as_explanations, bind_columns, class_names
+from .base import BatchEvidence, Columns, Job, Method, as_explanations, bind_columns, class_names
 from .progress import Progress, ProgressOption
 from .registry import get
 
 _CHUNK = 16
+_NO_ROOM = ("out of memory", "allocate memory")  # what torch's devices say in a plain RuntimeError
 
 
 def explain(model: Model, inputs: Any, question: Question | Sequence[Question], method: str | Sequence[str] = "grad-cam",
@@ -44,7 +45,8 @@ def explain(model: Model, inputs: Any, question: Question | Sequence[Question], 
     x, single = model.batch(inputs)
     questions, one_question = _questions(question, len(x), paired)
     grids: list[list[list[Explanation]]] = [[] for _ in ways]
-    with Progress(sum(w.passes(x) + w.answer_passes(x) for w in ways), "explaining", progress) as bar:
+    asked_of_each = 1 if paired else len(questions)
+    with Progress(sum(w.passes(x) + w.answer_passes(x, asked_of_each) for w in ways), "explaining", progress) as bar:
         for start, part in _chunks(x):
             asked = questions[start:start + len(part)] if paired else questions
             job = Job(model, part, questions[0].task, bar, first=start, total=len(x))
@@ -121,7 +123,7 @@ class PreparedEvidence:
                 raise QuestionError(f"{questions[0]} reads another output than this evidence holds; prepare it "
                                     "again with task=question.task.")
             asked = questions[len(rows):len(rows) + len(part.x)] if paired else questions
-            rows += part.explanations(bind_columns(part.model, part.logits, asked, paired, len(rows)))
+            rows += _in_parts(part, bind_columns(part.model, part.logits, asked, paired, len(rows)))
         if self.single and (one_question or paired):
             return rows[0][0]
         return as_explanations(rows)
@@ -174,13 +176,12 @@ def _fitting(way: Method, job: Job, work: Callable[[Method, Job], T]) -> list[T]
     """``work`` on a batch that may not fit in memory: fewer passes at once, then fewer inputs, and a notice of it."""
     try:
         return [work(way, job)]
-    except (torch.OutOfMemoryError, RuntimeError) as e:
-        if not (isinstance(e, torch.OutOfMemoryError) or "allocate memory" in str(e)):
+    except RuntimeError as e:
+        if not _no_room(e):
             raise
         said = str(e).splitlines()[0]
     job.shared.clear()
-    if job.model.device.type == "cuda":
-        torch.cuda.empty_cache()
+    _make_room(job.model)
     n, size = len(job.x), way.params.get("batch_size")
     if size is not None and size > 1:
         smaller = type(way)(**{**way.params, "batch_size": size // 2})
@@ -194,6 +195,31 @@ def _fitting(way: Method, job: Job, work: Callable[[Method, Job], T]) -> list[T]
     halves = [replace(job, x=part, first=job.first + start, shared={})
               for start, part in zip((0, half), job.x.split(half), strict=True)]
     return [result for part in halves for result in _fitting(way, part, work)]
+
+
+def _no_room(e: RuntimeError) -> bool:
+    return isinstance(e, torch.OutOfMemoryError) or any(words in str(e).lower() for words in _NO_ROOM)
+
+
+def _make_room(model: Model) -> None:
+    if model.device.type == "cuda":
+        torch.cuda.empty_cache()
+
+
+def _in_parts(part: BatchEvidence, columns: Columns) -> list[list[Explanation]]:
+    """`BatchEvidence.explanations`; fewer questions at once where all of them do not fit in memory."""
+    try:
+        return part.explanations(columns)
+    except RuntimeError as e:
+        if not _no_room(e):
+            raise
+        if len(columns) == 1:
+            raise ModelError(f"the answer to one question does not fit in memory with {part.method} on {len(part.x)} "
+                             f"input{'s'[:len(part.x) != 1]}; prepare evidence of fewer inputs, or with a smaller "
+                             f"batch_size where {part.method} has one: {str(e).splitlines()[0]}") from e
+    _make_room(part.model)
+    half = (len(columns) + 1) // 2
+    return [a + b for a, b in zip(*(_in_parts(part, some) for some in (columns[:half], columns[half:])), strict=True)]
 
 
 def _evidence(way: Method, job: Job) -> BatchEvidence:

@@ -183,5 +183,5 @@ class NormGrad(Cam):
         job.progress.step(len(job.x))
         return evidence
 
-    def answer_passes(self, x: Tensor) -> int:
-        return 2 * len(x) if self.params["variant"] == "meta-saliency" else 0
+    def answer_passes(self, x: Tensor, questions: int = 1) -> int:
+        return 2 * questions * len(x) if self.params["variant"] == "meta-saliency" else 0

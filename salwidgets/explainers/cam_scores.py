@@ -54,6 +54,7 @@ class ScoreCam(Cam):
         assert isinstance(evidence, ScoreEvidence)
         a = evidence.probe.features
         found = []
+        _foresee(job, a.shape[1])
         with torch.no_grad():
             for part in torch.arange(a.shape[0] * a.shape[1], device=x.device).split(self.params["batch_size"]):
                 n, k = part // a.shape[1], part % a.shape[1]
@@ -62,6 +63,12 @@ class ScoreCam(Cam):
                 job.progress.step(len(part))
         evidence.scores = torch.cat(found).unflatten(0, tuple(a.shape[:2]))
         return evidence
+
+
+def _foresee(job: Job, channels: int) -> None:
+    """Tell the bar of a pass for every channel of every input, as soon as the channels are known."""
+    if job.first == 0:
+        job.progress.expect(channels * job.total)
 
 
 def channel_masks(maps: Tensor, size: Sequence[int]) -> Tensor:
@@ -139,6 +146,7 @@ class AblationCam(Cam):
         """Scores `[N, C, K]` with one channel of the layer's output at 0."""
         layer, (count, channels) = evidence.probe.layer, evidence.probe.features.shape[:2]
         found = []
+        _foresee(job, channels)
         with torch.no_grad():
             for part in torch.arange(count * channels, device=job.x.device).split(self.params["batch_size"]):
                 def remove(t: Tensor, k: Tensor = part % channels) -> Tensor:

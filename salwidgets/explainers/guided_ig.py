@@ -166,5 +166,5 @@ class GuidedIG(Method):
     def passes(self, x: Tensor) -> int:
         return 2 * len(x)
 
-    def answer_passes(self, x: Tensor) -> int:
-        return len(x) * (int(self.params["steps"]) + 1)
+    def answer_passes(self, x: Tensor, questions: int = 1) -> int:
+        return questions * len(x) * (int(self.params["steps"]) + 1)

@@ -202,5 +202,5 @@ class IntegratedGradients(Method):
     def passes(self, x: Tensor) -> int:
         return 2 * len(x)
 
-    def answer_passes(self, x: Tensor) -> int:
+    def answer_passes(self, x: Tensor, questions: int = 1) -> int:
         return len(x) * (self.params["steps"] if self.params["until"] is None else 31)

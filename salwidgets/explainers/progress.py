@@ -38,6 +38,13 @@ class Progress:
 
         self._bar = tqdm(total=self.total, initial=self.done, desc=self.label, unit="pass", leave=False, dynamic_ncols=True)
 
+    def expect(self, n: int) -> None:
+        """``n`` more passes will be made than were foreseen: what they depend on (channels, say) is known by now."""
+        self.total += n
+        if self._bar is not None:
+            self._bar.total = self.total
+            self._bar.refresh()
+
     def step(self, n: int) -> None:
         """``n`` more passes are done. Where they were not foreseen (``until=``), the total grows."""
         self.done += n

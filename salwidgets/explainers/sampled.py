@@ -131,7 +131,7 @@ class Sampled(Method):
         job.progress.step(self.passes(job.x))
         return evidence
 
-    def answer_passes(self, x: Tensor) -> int:
+    def answer_passes(self, x: Tensor, questions: int = 1) -> int:
         return len(x) * self.n_points()
 
 

@@ -189,8 +189,8 @@ class Xrai(Method):
             self._given(x, len(x))
         return len(x) if self.way is None else self.way.passes(x)
 
-    def answer_passes(self, x: Tensor) -> int:
-        return 0 if self.way is None else self.way.answer_passes(x)
+    def answer_passes(self, x: Tensor, questions: int = 1) -> int:
+        return 0 if self.way is None else self.way.answer_passes(x, questions)
 
     def _way(self) -> Method | None:
         """The method that makes the base map; None if the map itself was given."""

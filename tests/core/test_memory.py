@@ -40,3 +40,43 @@ def test_a_batch_that_does_not_fit_is_halved_and_said(method):
 def test_one_input_that_does_not_fit_is_an_error():
     with pytest.raises(ModelError, match="does not fit in memory"):
         sw.explain(sw.Model(Narrow(0)), nets.images(1), sw.why(0), method="saliency")
+
+
+@pytest.mark.parametrize("said", ["CUDA out of memory. Tried to allocate 2.00 GiB", "MPS backend out of memory",
+                                  "[enforce fail] not enough memory: you tried to allocate memory"])
+def test_what_other_devices_say_counts_too(said):
+    class Full(Narrow):
+        def forward(self, x):
+            if len(x) > self.most:
+                raise RuntimeError(said)
+            return self.net(x)
+
+    x = nets.images(4)
+    found = sw.explain(sw.Model(Full(1)), x, sw.why(1), method="saliency", progress=False)
+    alone = sw.explain(sw.Model(Full(9)), x, sw.why(1), method="saliency", progress=False)
+    for a, b in zip(found, alone, strict=True):
+        np.testing.assert_allclose(a.values, b.values, atol=1e-6)
+        assert any("lack of memory" in n for n in a.notices)
+
+
+def test_questions_that_do_not_fit_at_once_are_answered_in_parts(monkeypatch):
+    x, q = nets.images(2), [sw.why(k).rather_than(4) for k in range(4)]
+    evidence = sw.prepare(sw.Model(nets.plain()), x, "saliency")
+    expected = evidence.explain(q)
+    kind = type(evidence.parts[0])
+    answer, most = kind.answer, [2]
+
+    def short_of_room(self, columns):
+        if len(columns) > most[0]:
+            raise torch.OutOfMemoryError("no room")
+        return answer(self, columns)
+
+    monkeypatch.setattr(kind, "answer", short_of_room)
+    found = evidence.explain(q)
+    assert found.shape == expected.shape
+    for a, b in zip(found, expected, strict=True):
+        assert str(a.question) == str(b.question)
+        np.testing.assert_allclose(a.values, b.values, atol=1e-6)
+    most[0] = 0
+    with pytest.raises(ModelError, match="saliency on 2 inputs; prepare evidence of fewer"):
+        evidence.explain(q)
