@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -15,11 +15,10 @@ from ..evidence import Basis
 from ..explanation import Explanation, Explanations
 from ..models import Model
 from ..questions import Question
-from .base import BatchEvidence, Columns, Job, Method, as_explanations, bind_columns, class_names
+from .base import CHUNK, BatchEvidence, Columns, Job, Method, as_explanations, bind_columns, class_names
 from .progress import Progress, ProgressOption
 from .registry import get
 
-_CHUNK = 16
 _NO_ROOM = ("out of memory", "allocate memory")  # what torch's devices say in a plain RuntimeError
 
 
@@ -40,8 +39,7 @@ def explain(model: Model, inputs: Any, question: Question | Sequence[Question], 
     'grad-cam'
     """
     model = _model(model)
-    names = [method] if isinstance(method, str) else list(method)
-    ways = _methods(names, params)
+    ways = _methods(method, params)
     x, single = model.batch(inputs)
     questions, one_question = _questions(question, len(x), paired)
     grids: list[list[list[Explanation]]] = [[] for _ in ways]
@@ -234,7 +232,8 @@ def _evidence(way: Method, job: Job) -> BatchEvidence:
     return evidence
 
 
-def _methods(names: Sequence[str], params: dict[str, Any]) -> list[Method]:
+def _methods(method: str | Sequence[str], params: dict[str, Any]) -> list[Method]:
+    names = list(method) if isinstance(method, Iterable) and not isinstance(method, str) else [method]
     if not names:
         raise MethodError("the list of methods is empty; for example method=['grad-cam', 'occlusion'].")
     classes = [get(n) for n in names]
@@ -265,4 +264,4 @@ def _model(model: Any) -> Model:
 
 
 def _chunks(x: Tensor) -> list[tuple[int, Tensor]]:
-    return [(i, x[i:i + _CHUNK]) for i in range(0, len(x), _CHUNK)]
+    return [(i, x[i:i + CHUNK]) for i in range(0, len(x), CHUNK)]

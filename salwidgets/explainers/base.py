@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -29,6 +30,8 @@ Columns = list[list[Question]]
 _ALL_CLASSES = 32
 _BASIS_BYTES = 16_000_000
 _TOP_CLASSES = 12
+CHUNK = 16  # inputs that are prepared at once
+_COUNTS = ("steps", "n_masks", "n_samples", "batch_size", "at_once", "grid")
 
 
 @dataclass(eq=False)
@@ -66,13 +69,46 @@ class Method(ABC):
         if unknown:
             raise MethodError(f"{self.info.name} has no parameter {', '.join(map(repr, unknown))}; it takes "
                               f"{', '.join(self.defaults) or 'none'}.")
-        self.params = {**self.defaults, **params}
+        self.params = {k: v.item() if isinstance(v, np.generic) else v for k, v in {**self.defaults, **params}.items()}
+        self._check_values()
         self.asked_batch_size = self.params.get("batch_size")
         self.notices: tuple[str, ...] = ()
-        for name in ("steps", "n_masks", "n_samples", "batch_size", "grid"):
-            value = self.params.get(name)
-            if value is not None and (isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1):
-                raise MethodError(f"{self.info.name}: {name}={value!r}; give a whole number of at least 1.")
+
+    def _check_values(self) -> None:
+        """Refuses what a parameter's name or default rules out; what only the method knows, it checks itself."""
+        for name, default in self.defaults.items():
+            value = self.params[name]
+            if value is None and default is None:
+                continue
+            if name in _COUNTS:
+                self.whole(name)
+            elif name == "seed":
+                self.whole(name, least=0)
+            elif isinstance(default, bool) and not isinstance(value, bool):
+                raise MethodError(f"{self.info.name}: {name}={value!r}; give True or False.")
+            elif isinstance(default, float):
+                self.number(name)
+            elif name == "layer" and isinstance(value, str) and not value:
+                raise MethodError(f"{self.info.name}: layer=''; give the name of a layer, or None for the model's own.")
+
+    def whole(self, name: str, least: int = 1) -> int:
+        """The parameter as a whole number of at least ``least`` that 63 bits hold; `MethodError` if it is none."""
+        v = self.params[name]
+        if isinstance(v, bool) or not isinstance(v, int) or not least <= v < 2**63:
+            most = " and below 2**63" if isinstance(v, int) and v >= 2**63 else ""
+            raise MethodError(f"{self.info.name}: {name}={v!r}; give a whole number of at least {least}{most}.")
+        return v
+
+    def number(self, name: str, above: float = 0.0, below: float = math.inf, strictly: bool = False) -> float:
+        """The parameter as a finite number of at least ``above`` (strictly: beyond it) and at most ``below``;
+        `MethodError` if it is none."""
+        v = self.params[name]
+        if isinstance(v, bool) or not isinstance(v, (int, float)) or not (math.isfinite(v) and above <= v <= below) or \
+                (strictly and v == above):
+            least = "" if above == -math.inf else f" {'above' if strictly else 'of at least'} {above:g}"
+            most = "" if below == math.inf else f"{' and' if least else ' of'} at most {below:g}"
+            raise MethodError(f"{self.info.name}: {name}={v!r}; give a number{least}{most}.")
+        return float(v)
 
     @abstractmethod
     def prepare(self, job: Job) -> BatchEvidence:
@@ -88,9 +124,20 @@ class Method(ABC):
         """How many model passes preparing ``x`` takes; for the progress bar."""
         return len(x)
 
-    def answer_passes(self, x: Tensor) -> int:
-        """How many more one question takes."""
+    def answer_passes(self, x: Tensor, questions: int = 1) -> int:
+        """How many more it takes to answer so many questions on each input; methods that answer all in the same passes
+        need not look."""
         return 0
+
+
+def keywords(name: str, parameter: str, given: Any, of: type[Method]) -> dict[str, Any]:
+    """What ``parameter`` of the method ``name`` gives for another method, ``of``; `MethodError` unless a dict or None."""
+    if given is None:
+        return {}
+    if not isinstance(given, dict) or not all(isinstance(k, str) for k in given):
+        raise MethodError(f"{name}: {parameter}={given!r}; give a dict from parameters of {of.info.name} "
+                          f"({', '.join(of.defaults)}) to their values.")
+    return given
 
 
 @dataclass(eq=False)

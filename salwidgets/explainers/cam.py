@@ -116,6 +116,14 @@ def token_notices(job: Job, layers: Sequence[FeatureLayer]) -> tuple[str, ...]:
     return (TOKEN_NOTICE,) if prefixed and reads_class_token(job.model, job.x) else ()
 
 
+def one_layer(method: Method) -> str | None:
+    """The parameter ``layer``, a name or None; `MethodError` if it is neither."""
+    layer = method.params["layer"]
+    if layer is not None and not isinstance(layer, str):
+        raise MethodError(f"{method.info.name}: layer={layer!r}; give the name of one layer. normgrad combines several.")
+    return layer
+
+
 class Cam(Method):
     """Base of the family: one overridden method says how activations and gradients make a map."""
 
@@ -131,12 +139,10 @@ class Cam(Method):
         raise TypeError(f"{type(self).__name__} has no closed form")
 
     def prepare(self, job: Job) -> CamEvidence:
-        layer = self.params["layer"]
-        if layer is not None and not isinstance(layer, str):
-            raise MethodError(f"{self.info.name}: layer={layer!r}; give the name of one layer. normgrad combines several.")
+        layer = one_layer(self)
         key = ("features", layer)
         if key not in job.shared:
-            job.shared[key] = FeatureProbe(job.model, job.x, self.params["layer"], job.task)
+            job.shared[key] = FeatureProbe(job.model, job.x, layer, job.task)
         probe: FeatureProbe = job.shared[key]
         notices = probe.layer.notices + token_notices(job, [probe.layer])
         evidence = self.evidence(self.evidence_kind, job, probe.logits, probe.layer.name, notices)

@@ -17,7 +17,7 @@ from ..errors import MethodError
 from ..models import Model
 from ..models.session import Call, rewired
 from .base import Answer, BatchEvidence, Columns, Job, Method, one_hot, weights_of
-from .cam import FeatureProbe, GradCam
+from .cam import FeatureProbe, GradCam, one_layer
 from .gradients import check_channels, input_gradient, need_floats, to_map
 from .lrp_layers import Kept
 from .registry import register
@@ -194,10 +194,11 @@ class GuidedGradCam(Guided):
 
     def prepare(self, job: Job) -> GuidedEvidence:
         if self.params["upsample"] not in ("bilinear", "nearest"):
-            raise MethodError(f"upsample={self.params['upsample']!r}; use 'bilinear' or 'nearest'.")
-        key = ("features", self.params["layer"])
+            raise MethodError(f"{self.info.name}: upsample={self.params['upsample']!r}; use 'bilinear' or 'nearest'.")
+        layer = one_layer(self)
+        key = ("features", layer)
         if key not in job.shared:
-            job.shared[key] = FeatureProbe(job.model, job.x, self.params["layer"], job.task)
+            job.shared[key] = FeatureProbe(job.model, job.x, layer, job.task)
         evidence = super().prepare(job)
         probe: FeatureProbe = job.shared[key]
         evidence.probe, evidence.layer = probe, probe.layer.name

@@ -147,14 +147,9 @@ class GuidedIG(Method):
         check_channels(self)
         need_floats(self, job.x)
         for name in ("fraction", "max_dist"):
-            value = self.params[name]
-            if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
-                raise MethodError(f"guided-ig: {name}={value!r}; give a share between 0 and 1.")
+            self.number(name, below=1.0)
         if self.params["rule"] not in ("trapezoid", "left"):
             raise MethodError(f"guided-ig: rule={self.params['rule']!r}; use 'trapezoid' or 'left'.")
-        if isinstance(self.params["at_once"], bool) or not isinstance(self.params["at_once"], int) or \
-                self.params["at_once"] < 1:
-            raise MethodError(f"guided-ig: at_once={self.params['at_once']!r}; give a whole number of at least 1.")
         baseline = baselines.of(job, self.params["baseline"], self.params["seed"])
         with torch.no_grad():
             logits, below = job.model.forward(job.x, job.task), job.model.forward(baseline, job.task)

@@ -148,11 +148,8 @@ class LRP(Method):
 
     def _choice(self, job: Job) -> Choice:
         p = self.params
-        if p["composite"] not in COMPOSITES:
+        if p["composite"] not in list(COMPOSITES):
             raise MethodError(f"lrp: composite={p['composite']!r}; choose one of {', '.join(COMPOSITES)}.")
-        for name in ("epsilon", "gamma", "alpha", "beta"):
-            if isinstance(p[name], bool) or not isinstance(p[name], (int, float)) or not 0 <= p[name] < float("inf"):
-                raise MethodError(f"lrp: {name}={p[name]!r}; give a number of at least 0.")
         if abs(p["alpha"] - p["beta"] - 1) > 1e-9:
             raise MethodError(f"lrp: alpha={p['alpha']} and beta={p['beta']}; alpha - beta must be 1, or relevance is lost.")
         dense, conv, first = COMPOSITES[p["composite"]]

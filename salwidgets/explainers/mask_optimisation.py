@@ -257,15 +257,6 @@ class MaskMethod(Method):
         evidence.show = job.progress.show
         return evidence
 
-    def number(self, name: str, above: float = 0.0, strictly: bool = False) -> float:
-        """The parameter as a number of at least (strictly: beyond) ``above``; `MethodError` if it is none."""
-        v = self.params[name]
-        if isinstance(v, bool) or not isinstance(v, (int, float)) or not above <= v < float("inf") or \
-                (strictly and v == above):
-            raise MethodError(f"{self.info.name}: {name}={v!r}; give a number {'above' if strictly else 'of at least'} "
-                              f"{above:g}.")
-        return float(v)
-
     def cells(self, size: tuple[int, int]) -> tuple[int, int]:
         """Cells (rows, columns) of ``cell`` pixels each."""
         cell = self.number("cell", above=1.0)
@@ -277,5 +268,5 @@ class MaskMethod(Method):
             raise MethodError(f"{self.info.name}: {name}={self.params[name]!r}; choose one of {', '.join(choices)}.")
         return str(self.params[name])
 
-    def answer_passes(self, x: Tensor) -> int:
-        return len(x) * int(self.params["steps"]) * int(self.params.get("n_samples", 1))
+    def answer_passes(self, x: Tensor, questions: int = 1) -> int:
+        return questions * len(x) * int(self.params["steps"]) * int(self.params.get("n_samples", 1))

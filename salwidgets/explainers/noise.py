@@ -36,13 +36,6 @@ def _range(x: Tensor) -> Tensor:
     return x.amax(rest, keepdim=True) - x.amin(rest, keepdim=True)
 
 
-def _level(method: Sampled) -> float:
-    level = method.params["noise_level"]
-    if isinstance(level, bool) or not isinstance(level, (int, float)) or not 0 <= level < float("inf"):
-        raise MethodError(f"{method.info.name}: noise_level={level!r}; give a share of the input's range, for example 0.15.")
-    return float(level)
-
-
 class NoisyCopies(Sampled):
     """Base of SmoothGrad and VarGrad: attributions of noisy copies."""
 
@@ -57,10 +50,10 @@ class NoisyCopies(Sampled):
         self.way: Method | None = None
         if of not in _OF:
             own: dict[str, Any] = {k: params[k] for k in _CARRIED if k in params}
-            self.way = noisy.base_of(self.info.name, of, given or {}, own)
+            self.way = noisy.base_of(self.info.name, of, given, own)
             linear = self.info.linear and self.way.info.linear
             self.info = replace(self.info, linear=linear, needs=self.way.info.needs)  # type: ignore[misc]
-        elif given:
+        elif given is not None and given != {}:
             raise MethodError(f"{self.info.name}: of={of!r} takes steps= and baseline=; of_params are for other methods.")
 
     def n_points(self) -> int:
@@ -72,11 +65,11 @@ class NoisyCopies(Sampled):
         check_channels(self)
         need_floats(self, job.x)
         noise = _noise(job.x, int(self.params["n_samples"]), self.params["seed"])
-        return noisy.prepare(self, self.way, job, noise, _level(self) * _range(job.x), self.spread)
+        return noisy.prepare(self, self.way, job, noise, self.params["noise_level"] * _range(job.x), self.spread)
 
     def points(self, job: Job) -> Points:
         of, n, x = self.params["of"], int(self.params["n_samples"]), job.x
-        noise, sigma = _noise(x, n, self.params["seed"]), _level(self) * _range(x)
+        noise, sigma = _noise(x, n, self.params["seed"]), self.params["noise_level"] * _range(x)
 
         def copy(j: Tensor, i: Tensor) -> Tensor:
             own = (x, sigma) if len(x) == 1 else (x[i], sigma[i])
@@ -139,7 +132,7 @@ class GradientShap(Sampled):
     def points(self, job: Job) -> Points:
         n, x = int(self.params["n_samples"]), job.x
         below = self._backgrounds(job)
-        noise, sigma = _noise(x, n, self.params["seed"]), _level(self) * _range(x)
+        noise, sigma = _noise(x, n, self.params["seed"]), self.params["noise_level"] * _range(x)
         chance = torch.Generator().manual_seed(int(self.params["seed"]))
         alpha = torch.rand(n, generator=chance).to(x.device)
         which = torch.randint(len(below), (n,), generator=chance).to(x.device)

@@ -12,23 +12,24 @@ import torch
 from torch import Tensor
 
 from ..errors import MethodError
-from .base import Answer, BatchEvidence, Columns, Job, Method
+from .base import Answer, BatchEvidence, Columns, Job, Method, keywords
 from .gradients import to_map
 from .progress import Progress
 from .registry import get
 
 
-def base_of(name: str, of: str, given: dict[str, object], own: dict[str, object]) -> Method:
-    """The method called ``of`` with parameters ``given``, its channels kept apart; ``own``: of those that carry it, those
-    that it has too. `MethodError` where its maps are no attributions of the input's values."""
+def base_of(name: str, of: str, given: dict[str, object] | None, own: dict[str, object]) -> Method:
+    """The method called ``of`` with its parameters ``given``, its channels kept apart; ``own``: of those that carry it,
+    those that it has too. `MethodError` where its maps are no attributions of the input's values."""
     kind = get(of)
     values = kind.info.family in ("gradient", "path", "relevance") and "channels" in kind.defaults
     if not values or kind.info.name in ("smoothgrad", "vargrad"):
         raise MethodError(f"{name}: of={of!r} has no value for every input value; choose saliency, input-x-gradient, "
                           "integrated-gradients, blur-ig, guided-ig, deeplift, guided-backprop, deconvnet or lrp.")
-    if "channels" in given:
+    params = keywords(name, "of_params", given, kind)
+    if "channels" in params:
         raise MethodError(f"{name}: channels are combined after the noise is averaged; give channels=, not of_params.")
-    return kind(**{**{k: v for k, v in own.items() if k in kind.defaults}, **given, "channels": "none"})
+    return kind(**{**{k: v for k, v in own.items() if k in kind.defaults}, **params, "channels": "none"})
 
 
 class NoisyEvidence(BatchEvidence):

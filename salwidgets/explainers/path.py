@@ -173,10 +173,11 @@ class IntegratedGradients(Method):
     def prepare(self, job: Job) -> PathEvidence:
         check_channels(self)
         if self.params["rule"] not in _RULES:
-            raise MethodError(f"rule={self.params['rule']!r} is unknown; choose one of {', '.join(_RULES)}.")
+            raise MethodError(f"{self.info.name}: rule={self.params['rule']!r} is unknown; choose one of "
+                              f"{', '.join(_RULES)}.")
         until = self.params["until"]
         if until is not None and not (isinstance(until, (int, float)) and 0 < until < 1):
-            raise MethodError(f"until={until!r}; give a share between 0 and 1, for example 0.02.")
+            raise MethodError(f"{self.info.name}: until={until!r}; give a share between 0 and 1, for example 0.02.")
         need_floats(self, job.x)
         baseline = baselines.of(job, self.params["baseline"], self.params["seed"])
         ends = self._ends(job, baseline)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import MethodError
@@ -56,8 +57,11 @@ def register(**facts: Any) -> Callable[[M], M]:
 
 def get(name: str) -> type[Method]:
     """The class of the method called ``name``; `MethodError` with the nearest names if there is none."""
+    if not isinstance(name, str):
+        raise MethodError(f"{name!r} is no method's name; give a string such as 'grad-cam'. "
+                          "salwidgets.methods() lists them all.")
     if name not in _REGISTRY:
-        near = nearest(str(name), _REGISTRY) or sorted(_REGISTRY)
+        near = nearest(name, _REGISTRY) or get_close_matches(name.lower(), _REGISTRY, n=3, cutoff=0.0)
         raise MethodError(f"no method is called {name!r}; did you mean {' or '.join(map(repr, near))}? "
                           "salwidgets.methods() lists them all.")
     return _REGISTRY[name]

@@ -122,11 +122,11 @@ class Rise(Method):
         model, x, task = job.model, job.x, job.task
         need_images(self, x)
         p, grid, count = self.params["p"], self.params["grid"], self.params["n_masks"]
-        if not isinstance(p, (int, float)) or not 0 < p < 1:
-            raise MethodError(f"p={p!r}; give a share of visible cells between 0 and 1.")
+        if not 0 < p < 1:
+            raise MethodError(f"rise: p={p!r}; give a share of visible cells between 0 and 1.")
         h, w = x.shape[-2:]
         if grid > min(h, w):
-            raise MethodError(f"grid={grid} is finer than the image ({h} x {w}).")
+            raise MethodError(f"rise: grid={grid} is finer than the image ({h} x {w}).")
         masks = Masks(count, grid, float(p), h, w, self.params["seed"]).to(x.device)
         fill = baselines.of(job, self.params["baseline"], self.params["seed"])
         with torch.no_grad():

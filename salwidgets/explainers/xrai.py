@@ -19,7 +19,7 @@ from ..errors import MethodError
 from ..explanation import resize
 from ..regions import Regions
 from . import baselines, segments
-from .base import Answer, BatchEvidence, Columns, Job, Method
+from .base import Answer, BatchEvidence, Columns, Job, Method, keywords
 from .occlusion import need_images
 from .path import _RULES, IntegratedGradients, quadrature
 from .registry import get, register
@@ -195,9 +195,11 @@ class Xrai(Method):
     def _way(self) -> Method | None:
         """The method that makes the base map; None if the map itself was given."""
         base, own = self.params["base"], ("batch_size", "seed")
+        if not isinstance(base, str) and self.params["base_params"] not in (None, {}):
+            raise MethodError(f"xrai: base_params={self.params['base_params']!r}; they are for the method that base= names.")
         if base is None:
             if self.params["rule"] not in _RULES:
-                raise MethodError(f"rule={self.params['rule']!r} is unknown; choose one of {', '.join(_RULES)}.")
+                raise MethodError(f"xrai: rule={self.params['rule']!r} is unknown; choose one of {', '.join(_RULES)}.")
             return TwoWays(**{k: self.params[k] for k in ("baselines", "steps", "rule", *own)})
         if isinstance(base, (Tensor, np.ndarray)):
             return None
@@ -207,7 +209,8 @@ class Xrai(Method):
         if not kind.info.signed or kind.info.class_blind or kind is Xrai:
             raise MethodError(f"xrai: base={base!r} has no signed map of the question; use integrated-gradients, "
                               "gradient-shap, lrp or another method with signed=yes in salwidgets.methods().")
-        return kind(**{**{k: self.params[k] for k in own if k in kind.defaults}, **(self.params["base_params"] or {})})
+        given = keywords("xrai", "base_params", self.params["base_params"], kind)
+        return kind(**{**{k: self.params[k] for k in own if k in kind.defaults}, **given})
 
     def _given(self, x: Tensor, total: int) -> Tensor:
         """The base map that was given, `[total, H, W]`, for ``total`` inputs like ``x``."""

@@ -84,6 +84,8 @@ class Model:
         self.mean, self.std = mean, std
         self.activation = activation
         self.token_grid = token_grid
+        if layer == "":
+            raise ModelError("layer=''; give the name of a layer, or 'auto'.")
         self._wanted_layer = None if layer == "auto" else layer
         self._classes = ClassNames(classes) if classes is not None else None
         self._named = classes is not None
@@ -259,6 +261,8 @@ class Model:
     def feature_layer(self, x: Tensor, wanted: str | None = None) -> FeatureLayer:
         """The feature layer and its layout for inputs shaped like ``x``; found by one forward, then remembered."""
         net = self._network()
+        if wanted == "":
+            raise ModelError("layer=''; give the name of a layer, or None for the model's own.")
         wanted = wanted or self._wanted_layer
         key = (wanted, tuple(x.shape[1:]))
         if key not in self._layers:
