@@ -116,7 +116,7 @@ class Occlusion(Method):
     def _geometry(self, x: Tensor) -> tuple[tuple[int, int], tuple[int, int]]:
         size = (x.shape[-2], x.shape[-1])
         window, stride = self.params["window"], self.params["stride"]
-        wy, wx = pair(window, "window", size) if window is not None else (
+        wy, wx = pair(window, "occlusion: window", size) if window is not None else (
             max(1, round(size[0] / 7)), max(1, round(size[1] / 7)))
-        sy, sx = pair(stride, "stride", size) if stride is not None else (max(1, wy // 2), max(1, wx // 2))
+        sy, sx = pair(stride, "occlusion: stride", size) if stride is not None else (max(1, wy // 2), max(1, wx // 2))
         return (wy, wx), (sy, sx)

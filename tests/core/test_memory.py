@@ -24,7 +24,8 @@ class Narrow(torch.nn.Module):
         return self.net(x)
 
 
-@pytest.mark.parametrize("method", ["grad-cam", "occlusion", "integrated-gradients", "rise", "saliency"])
+@pytest.mark.parametrize("method", ["grad-cam", "smooth-grad-cam++", "occlusion", "integrated-gradients", "rise",
+                                    "saliency"])
 def test_a_batch_that_does_not_fit_is_halved_and_said(method):
     x, q = nets.images(5), [sw.why(0), sw.why(1), sw.why(2), sw.why().rather_than(4), sw.why(3)]
     expected = sw.explain(sw.Model(Narrow(10**6)), x, q, method=method, paired=True, **FEW.get(method, {}))

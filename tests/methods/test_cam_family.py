@@ -185,6 +185,46 @@ def test_smooth_grad_cam_pp_of_some_maps_and_neurons():
     close(sum(halves), whole)
 
 
+class Widest(torch.nn.Module):
+    """A network that says how many inputs it was given at once, at most."""
+
+    def __init__(self, most=10**6):
+        super().__init__()
+        self.net, self.most, self.seen = Deep(), most, 0
+
+    def forward(self, x):
+        self.seen = max(self.seen, len(x))
+        if len(x) > self.most:
+            raise torch.OutOfMemoryError(f"no room for {len(x)} inputs")
+        return self.net(x)
+
+
+@pytest.mark.parametrize("batch_size, widest", [(64, 15), (15, 15), (14, 12), (7, 6), (3, 3), (1, 3)])
+def test_smooth_grad_cam_pp_in_parts_draws_the_same_copies(batch_size, widest):
+    net, x = Widest().eval(), nets.images(3)
+    q = [sw.why("b"), sw.why("c").rather_than("a"), sw.why("vowel", pool="log-odds")]
+    whole = sw.explain(model(Widest().eval()), x, q, method="smooth-grad-cam++", n_samples=5, batch_size=15)
+    told = []
+    parts = sw.explain(model(net), x, q, method="smooth-grad-cam++", n_samples=5, batch_size=batch_size,
+                       progress=lambda done, total: told.append((done, total)))
+    assert net.seen == widest
+    assert told[-1] == (18, 18) and {total for _, total in told} == {18}
+    for a, b in zip(parts, whole, strict=True):
+        close(a.values, b.values)
+    later = sw.prepare(model(Widest().eval()), x, "smooth-grad-cam++", n_samples=5, batch_size=batch_size).explain(q)
+    for a, b in zip(later, whole, strict=True):
+        close(a.values, b.values)
+
+
+def test_smooth_grad_cam_pp_runs_copy_by_copy_where_memory_is_short():
+    x = nets.images(3)
+    whole = sw.explain(model(Widest().eval()), x, sw.why("b"), method="smooth-grad-cam++")
+    short = sw.explain(model(Widest(most=1).eval()), x, sw.why("b"), method="smooth-grad-cam++")
+    for a, b in zip(short, whole, strict=True):
+        close(a.values, b.values)
+        assert a.params["batch_size"] == 1 and any("lack of memory" in n for n in a.notices)
+
+
 @pytest.mark.parametrize("alpha, n_rivals", [(1.0, 3), (0.5, 1)])
 def test_finer_cam(alpha, n_rivals):
     net, x = Deep().eval(), nets.images(1)
