@@ -174,10 +174,10 @@ def _fitting(way: Method, job: Job, work: Callable[[Method, Job], T]) -> list[T]
     """``work`` on a batch that may not fit in memory: fewer passes at once, then fewer inputs, and a notice of it."""
     try:
         return [work(way, job)]
-    except RuntimeError as e:
+    except (RuntimeError, MemoryError) as e:
         if not _no_room(e):
             raise
-        said = str(e).splitlines()[0]
+        said = _first_line(e)
     job.shared.clear()
     _make_room(job.model)
     n, size = len(job.x), way.params.get("batch_size")
@@ -195,8 +195,12 @@ def _fitting(way: Method, job: Job, work: Callable[[Method, Job], T]) -> list[T]
     return [result for part in halves for result in _fitting(way, part, work)]
 
 
-def _no_room(e: RuntimeError) -> bool:
-    return isinstance(e, torch.OutOfMemoryError) or any(words in str(e).lower() for words in _NO_ROOM)
+def _no_room(e: Exception) -> bool:
+    return isinstance(e, (torch.OutOfMemoryError, MemoryError)) or any(words in str(e).lower() for words in _NO_ROOM)
+
+
+def _first_line(e: Exception) -> str:
+    return (str(e).splitlines() or [type(e).__name__])[0]
 
 
 def _make_room(model: Model) -> None:
@@ -208,13 +212,13 @@ def _in_parts(part: BatchEvidence, columns: Columns) -> list[list[Explanation]]:
     """`BatchEvidence.explanations`; fewer questions at once where all of them do not fit in memory."""
     try:
         return part.explanations(columns)
-    except RuntimeError as e:
+    except (RuntimeError, MemoryError) as e:
         if not _no_room(e):
             raise
         if len(columns) == 1:
             raise ModelError(f"the answer to one question does not fit in memory with {part.method} on {len(part.x)} "
                              f"input{'s'[:len(part.x) != 1]}; prepare evidence of fewer inputs, or with a smaller "
-                             f"batch_size where {part.method} has one: {str(e).splitlines()[0]}") from e
+                             f"batch_size where {part.method} has one: {_first_line(e)}") from e
     _make_room(part.model)
     half = (len(columns) + 1) // 2
     return [a + b for a, b in zip(*(_in_parts(part, some) for some in (columns[:half], columns[half:])), strict=True)]

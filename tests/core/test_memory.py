@@ -44,12 +44,12 @@ def test_one_input_that_does_not_fit_is_an_error():
 
 
 @pytest.mark.parametrize("said", ["CUDA out of memory. Tried to allocate 2.00 GiB", "MPS backend out of memory",
-                                  "[enforce fail] not enough memory: you tried to allocate memory"])
+                                  "[enforce fail] not enough memory: you tried to allocate memory", MemoryError()])
 def test_what_other_devices_say_counts_too(said):
     class Full(Narrow):
         def forward(self, x):
             if len(x) > self.most:
-                raise RuntimeError(said)
+                raise RuntimeError(said) if isinstance(said, str) else said
             return self.net(x)
 
     x = nets.images(4)
