@@ -10,8 +10,8 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -25,16 +25,21 @@ from .infill import Infill
 from .occlusion import need_images
 from .progress import Progress, ProgressOption
 
-_DECAY = 0.9, 0.999  # Adam's
 _TINY = 1e-8
+_TRIED = 0.1  # share of the steps that every start has, where there are several
+_CLEARLY = 1e-4  # by how much a later start has to be better: ties must not be decided by rounding
 
 
 class Search(ABC):
     """What is searched for. ``free`` are the numbers that Adam moves, `[R, h, w]`, one grid per mask.
 
     size: of the images (rows, columns). cells: of the grid. minimise: whether the masked score shall fall (else rise).
-    samples: masks drawn per step. rim: by how many pixels the image may be moved beneath the mask.
+    samples: masks drawn per step. rim: by how many pixels the image may be moved beneath the mask. decay: of Adam's two
+    means. still: the share of the steps, at the end, in which the image is not moved; before, less and less.
     """
+
+    decay: ClassVar[tuple[float, float]] = (0.9, 0.999)
+    still: ClassVar[float] = 0.0
 
     def __init__(self, params: dict[str, Any], size: tuple[int, int], cells: tuple[int, int], minimise: bool,
                  samples: int = 1, rim: int = 0):
@@ -44,6 +49,10 @@ class Search(ABC):
     @abstractmethod
     def start(self, masked: Masked) -> Tensor:
         """Where the search begins, `[R, h, w]`."""
+
+    def starts(self, masked: Masked) -> list[Tensor]:
+        """All places where it may begin, each `[R, h, w]`; where none is clearly better, the first."""
+        return [self.start(masked)]
 
     @abstractmethod
     def draw(self, chance: torch.Generator) -> tuple[Tensor | None, tuple[int, int]]:
@@ -191,19 +200,63 @@ class MaskEvidence(BatchEvidence):
         raise MethodError(f"{self.method} searches a mask for each question; it has no per-class maps to add up.")
 
 
+@dataclass
+class Walk:
+    """Where Adam stands: the numbers, its two means of the gradient, all `[R, h, w]`, and the steps taken."""
+
+    free: Tensor
+    first: Tensor
+    second: Tensor
+    taken: int = 0
+
+    @classmethod
+    def begin(cls, start: Tensor) -> Walk:
+        free = start.detach().float()
+        return cls(free, torch.zeros_like(free), torch.zeros_like(free))
+
+
 def optimise(search: Search, masked: Masked, steps: int, lr: float, seed: int) -> Tensor:
-    """``steps`` of Adam from ``search.start``; the numbers found, `[R, h, w]`."""
-    free = search.start(masked).detach().float()
-    chance = torch.Generator().manual_seed(seed)
-    first, second = torch.zeros_like(free), torch.zeros_like(free)
-    for t in range(1, steps + 1):
-        g = _gradient(search, masked, free, *search.draw(chance))
-        first.lerp_(g, 1 - _DECAY[0])
-        second.mul_(_DECAY[1]).addcmul_(g, g, value=1 - _DECAY[1])
-        root = (second / (1 - _DECAY[1] ** t)).sqrt_().add_(_TINY)
-        free.addcdiv_(first, root, value=-lr / (1 - _DECAY[0] ** t))
-        search.bound(free)
-    return free
+    """``steps`` of Adam in all; the numbers found, `[R, h, w]`.
+
+    Where the search has several starts, a tenth of the steps is taken from each, and every mask goes on from its best.
+    """
+    walks = [Walk.begin(start) for start in search.starts(masked)]
+    tried = int(_TRIED * steps) if len(walks) > 1 else 0
+    last = steps - tried * (len(walks) - 1)
+    for walk in walks:
+        chance = torch.Generator().manual_seed(seed)  # the same for every start
+        _go(search, masked, walk, tried, last, lr, chance)
+    walk = _best(search, masked, walks)
+    _go(search, masked, walk, last, last, lr, chance)
+    return walk.free
+
+
+def _best(search: Search, masked: Masked, walks: list[Walk]) -> Walk:
+    """For every mask the walk that has come to the lowest loss, without jitter."""
+    if len(walks) == 1:
+        return walks[0]
+    loss = torch.stack([_judge(search, masked, walk.free)[0] for walk in walks])
+    loss[1:] += _CLEARLY
+    rows = loss.argmin(0), torch.arange(len(masked), device=loss.device)
+    free, first, second = (torch.stack([getattr(walk, name) for walk in walks])[rows]
+                           for name in ("free", "first", "second"))
+    return Walk(free, first, second, walks[0].taken)
+
+
+def _go(search: Search, masked: Masked, walk: Walk, until: int, last: int, lr: float, chance: torch.Generator) -> None:
+    """Adam, in place, until so many steps are taken. last: how many steps the walk has when it ends."""
+    early, late = search.decay
+    moving = (1 - search.still) * last
+    while walk.taken < until:
+        noise, drawn = search.draw(chance)
+        reach = max(0.0, 1 - walk.taken / moving) if search.still else 1.0
+        g = _gradient(search, masked, walk.free, noise, (round(reach * drawn[0]), round(reach * drawn[1])))
+        walk.taken += 1
+        walk.first.lerp_(g, 1 - early)
+        walk.second.mul_(late).addcmul_(g, g, value=1 - late)
+        root = (walk.second / (1 - late ** walk.taken)).sqrt_().add_(_TINY)
+        walk.free.addcdiv_(walk.first, root, value=-lr / (1 - early ** walk.taken))
+        search.bound(walk.free)
 
 
 def _gradient(search: Search, masked: Masked, free: Tensor, noise: Tensor | None, jitter: tuple[int, int]) -> Tensor:
@@ -224,14 +277,18 @@ def _gradient(search: Search, masked: Masked, free: Tensor, noise: Tensor | None
     return total
 
 
-@torch.no_grad()
 def judge(search: Search, masked: Masked, free: Tensor) -> list[tuple[float, float]]:
     """For every mask its loss, without jitter, and the score that it leaves (mean over fresh draws)."""
+    loss, left = _judge(search, masked, free)
+    return list(zip(loss.tolist(), left.tolist(), strict=True))
+
+
+@torch.no_grad()
+def _judge(search: Search, masked: Masked, free: Tensor) -> tuple[Tensor, Tensor]:
     noise = search.last_draw()
     parts = [None] if noise is None else list(noise.to(free.device).split(masked.at_once))
     left = torch.cat([masked.score(search.masks(free, part)) for part in parts]).mean(0)
-    loss = (left if search.minimise else -left) + search.penalty(free)
-    return list(zip(loss.tolist(), left.tolist(), strict=True))
+    return (left if search.minimise else -left) + search.penalty(free), left
 
 
 class MaskMethod(Method):
