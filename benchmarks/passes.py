@@ -78,7 +78,7 @@ RULES: dict[str, Rule] = {
     "kernel-shap": Rule((("forward", 2, 1), ("forward", 192, 64)), 112, {"n_samples": 192, "segments": GRID}),
     "regional": Rule((("forward", 1, 1), ("forward", 250, 64)), 112, {"segments": GRID}),
     "xrai": Rule((("forward", 1, 1), ("input", 200, 32)), remark="and its segments and regions"),
-    "meaningful-perturbation": Rule((("forward", 1, 1), ("input", 300, 1)), 64, remark="and 14 forwards to choose the start and judge it"),
+    "meaningful-perturbation": Rule((("forward", 1, 1), ("input", 300, 1)), 64, remark="and 14 forwards to judge it"),
     "fido": Rule((("forward", 1, 1), ("input", 400, 4)), 64, remark="and 32 forwards to judge it"),
     "lrp": Rule((("forward", 1, 1), ("input", 1, 1)), remark="a rule goes through its layer several times"),
     "rollout": Rule((("attention", 1, 1),), net="ViT-Tiny"),
