@@ -24,6 +24,8 @@ class DropRates(Search):
     region): E[score] + lambda * sum of dropped rates; sums over the published 224 x 224 pixels.
     """
 
+    aside: ClassVar[int] = _JUDGES
+
     def start(self, masked: Masked) -> Tensor:
         return torch.zeros(len(masked), *self.cells, device=masked.x.device)
 
@@ -89,6 +91,7 @@ class Fido(MaskMethod):
     Errors: `MethodError` for inputs that are no images, models without gradients and in-fills of a wrong shape.
     """
 
+    kind = DropRates
     defaults: ClassVar[dict[str, Any]] = {
         "objective": "ssr", "infill": "blur", "sigma": 10, "l1": 1e-3, "steps": 100, "n_samples": 4, "lr": 0.4,
         "cell": 4, "draws": "cell", "temperature": 0.1, "score": "log-odds", "batch_size": 32, "seed": 0}

@@ -36,10 +36,12 @@ class Search(ABC):
     size: of the images (rows, columns). cells: of the grid. minimise: whether the masked score shall fall (else rise).
     samples: masks drawn per step. rim: by how many pixels the image may be moved beneath the mask. decay: of Adam's two
     means. still: the share of the steps, at the end, in which the image is not moved; before, less and less.
+    aside: passes for each mask besides its steps: starts that are tried out, and masks that are judged.
     """
 
     decay: ClassVar[tuple[float, float]] = (0.9, 0.999)
     still: ClassVar[float] = 0.0
+    aside: ClassVar[int] = 0
 
     def __init__(self, params: dict[str, Any], size: tuple[int, int], cells: tuple[int, int], minimise: bool,
                  samples: int = 1, rim: int = 0):
@@ -172,8 +174,8 @@ class MaskEvidence(BatchEvidence):
         own = self.params["score"] == "question"
         asked = [(q if own else as_odds(q), n) for column in columns for n, q in enumerate(column)]
         size = max(1, int(self.params["batch_size"]) // self.search.samples)
-        per_step = len(asked) * int(self.params["steps"]) * self.search.samples
-        bar = self.progress or Progress(per_step, "searching masks", self.show)
+        each = int(self.params["steps"]) * self.search.samples + self.search.aside
+        bar = self.progress or Progress(len(asked) * each, "searching masks", self.show)
         maps, found = [], []
         with self.model.session(), nullcontext(bar) if bar is self.progress else bar:
             for k in range(0, len(asked), size):
@@ -294,6 +296,8 @@ def _judge(search: Search, masked: Masked, free: Tensor) -> tuple[Tensor, Tensor
 class MaskMethod(Method):
     """Base of the methods that search for a mask."""
 
+    kind: ClassVar[type[Search]]
+
     def search(self, size: tuple[int, int]) -> Search:
         """What is searched for on images of ``size``."""
         raise NotImplementedError
@@ -326,4 +330,4 @@ class MaskMethod(Method):
         return str(self.params[name])
 
     def answer_passes(self, x: Tensor, questions: int = 1) -> int:
-        return questions * len(x) * int(self.params["steps"]) * int(self.params.get("n_samples", 1))
+        return questions * len(x) * (int(self.params["steps"]) * int(self.params.get("n_samples", 1)) + self.kind.aside)

@@ -27,6 +27,7 @@ class Deletion(Search):
 
     decay: ClassVar[tuple[float, float]] = (0.9, 0.99)  # gradients shrink a thousandfold once the score is gone
     still: ClassVar[float] = 0.3
+    aside: ClassVar[int] = _RADII + 1 + 2 + 1  # the disks, both starts after their trial, and what was found
 
     def starts(self, masked: Masked) -> list[Tensor]:
         disk = self.start(masked)
@@ -109,6 +110,7 @@ class MeaningfulPerturbation(MaskMethod):
     Errors: `MethodError` for inputs that are no images and for models without gradients.
     """
 
+    kind = Deletion
     defaults: ClassVar[dict[str, Any]] = {
         "steps": 300, "lr": 0.1, "l1": 1e-4, "tv": 1e-2, "tv_beta": 3, "cell": None, "jitter": 4, "baseline": "blur",
         "sigma": 10, "variant": "deletion", "score": "probability", "batch_size": 16, "seed": 0}
