@@ -43,8 +43,13 @@ def test_a_net_that_overwrites_its_features():
 
 
 def test_every_method_has_a_row_in_docs():
-    rows = read(line for line in (ROOT / "docs" / "agreement.md").read_text().splitlines()
-                if line.startswith("|") and not line.startswith(("| network", "|---")))
+    maps, searched = (ROOT / "docs" / "agreement.md").read_text().split("## Searched masks")
+    rows = read(line for line in maps.splitlines() if line.startswith("|") and not line.startswith(("| network", "|---")))
+    losses = [[cell.strip() for cell in line.split("|")[1:-1]] for line in searched.splitlines() if line.startswith("|")][2:]
+    assert {row[1].split(",")[0] for row in losses} == {m.name for m in sw.methods() if m.family == "mask"}
+    for _, _, _, *found in losses:
+        ours, published, _, nothing = map(float, found)
+        assert min(ours, published) < nothing
     assert {m.name for m in sw.methods()} - {row[1] for row in rows} <= OWN_TESTS
     for network, method, peer, r, _, remark in rows:
         assert remark.strip() if peer == "-" else float(r) > 0.999 or remark.strip(), (network, method, peer)
