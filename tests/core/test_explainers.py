@@ -158,46 +158,6 @@ def test_integrated_gradients_is_complete(rule, baseline):
         assert e.completeness.total == pytest.approx(e.values.sum(), rel=1e-3, abs=1e-4)
 
 
-class Counting(torch.nn.Module):
-    """Counts the images that go through a network."""
-
-    def __init__(self, net):
-        super().__init__()
-        self.net, self.seen = net, 0
-
-    def forward(self, x):
-        self.seen += len(x)
-        return self.net(x)
-
-
-@pytest.mark.parametrize("question", [sw.why("a"), sw.why(), sw.why("vowel", pool="logsumexp")], ids=str)
-@pytest.mark.parametrize("batch_size", [32, 2])
-def test_until_passes_each_point_of_the_path_once(question, batch_size):
-    counting = Counting(nets.Functional())
-    counted = sw.Model(counting, classes=NAMES, taxonomy=TREE)
-    given = {"method": "integrated-gradients", "batch_size": batch_size, "progress": False}
-    e = sw.explain(counted, nets.images(1), question, until=0.001, **given)
-    steps = int(e.notices[-1].split(" steps")[0].split()[-1])
-    assert counting.seen == steps + 1  # the ends are points, and give the input's and the baseline's scores
-    close(e.values, sw.explain(counted, nets.images(1), question, steps=steps, rule="trapezoid", **given).values)
-
-
-def test_until_answers_a_second_question_from_the_same_evidence():
-    evidence = sw.prepare(model("functional"), nets.images(2), "integrated-gradients", until=0.001)
-    for question in (sw.why("a"), sw.why("b"), sw.why("a").rather_than("b")):
-        for i, e in enumerate(evidence.explain(question)):
-            alone = sw.explain(model("functional"), nets.images(2)[i], question, "integrated-gradients", steps=512,
-                               rule="trapezoid")
-            close(e.values, alone.values, 1e-2)
-
-
-def test_until_stops_by_itself_and_says_where():
-    e = sw.explain(model("vit"), nets.images(1), sw.why("a"), method="integrated-gradients", until=0.01)
-    fine = sw.explain(model("vit"), nets.images(1), sw.why("a"), method="integrated-gradients", steps=500)
-    assert np.corrcoef(e.values.ravel(), fine.values.ravel())[0, 1] > 0.999
-    assert "settled at" in e.notices[0]
-
-
 class TestCaptum:
     """An implementation that is not ours, on the same weights and inputs."""
 
@@ -381,51 +341,6 @@ def test_the_registry_prints_as_a_table():
     for info in table:
         assert info.source
         assert info.family in ("cam", "gradient", "path", "perturbation", "attention", "mask", "relevance")
-
-
-class TestTasks:
-    def test_segment(self):
-        torch.manual_seed(0)
-        net = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3, padding=1), torch.nn.ReLU(), torch.nn.Conv2d(8, 4, 1))
-        mask = np.zeros((32, 40), bool)
-        mask[4:12, 6:20] = True
-        q = sw.why_segment(mask, 2)
-        x = nets.images(1)
-        e = sw.explain(sw.Model(net), x, q, method="integrated-gradients")
-        assert str(e.question) == "Why “class 2” in this region?"
-        expected = net(x)[0, 2].detach().numpy()[mask].mean()
-        assert e.score == pytest.approx(expected, rel=1e-4)
-        assert np.abs(e.values[:, 30:]).max() == 0  # nothing outside the mask's receptive field matters
-
-    def test_match(self):
-        net = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3), torch.nn.ReLU(), torch.nn.AdaptiveAvgPool2d(1),
-                                  torch.nn.Flatten())
-        x = nets.images(2)
-        e = sw.explain(sw.Model(net), x[0], sw.why_match(net(x[1:])), method="occlusion")
-        expected = torch.nn.functional.cosine_similarity(net(x[:1]), net(x[1:]))
-        assert e.score == pytest.approx(float(expected.detach()), rel=1e-4)
-        assert e.probability is None
-
-    def test_box(self):
-        def detector(x):
-            n = len(x)
-            boxes = torch.tensor([[0.0, 0, 10, 10], [5, 5, 20, 20]]).expand(n, 2, 4)
-            strength = x[:, :, 5:20, 5:20].mean((1, 2, 3))
-            return {"boxes": boxes, "scores": torch.stack([torch.full((n, 2), 0.1), torch.ones(n, 2)], -1),
-                    "objectness": torch.stack([torch.zeros(n), strength], 1)}
-
-        q = sw.why_box({"box": (5, 5, 20, 20), "label": 1})
-        e = sw.explain(sw.Model(detector), nets.images(1), q, method="rise", n_masks=600)
-        inside = e.values[5:20, 5:20].mean()
-        assert inside > 3 * abs(e.values[24:, 24:].mean())
-
-    def test_token(self):
-        torch.manual_seed(0)
-        net = torch.nn.Sequential(torch.nn.Linear(4, 6))
-        e = sw.explain(sw.Model(net, classes=list("uvwxyz")), torch.rand(1, 3, 4), sw.why_token("w", 1),
-                       method="input-x-gradient")
-        assert np.abs(e.values[[0, 2]]).max() == 0
-        assert np.abs(e.values[1]).max() > 0
 
 
 def test_numbers_of_numpy_are_numbers():

@@ -7,7 +7,7 @@ from torch.nn import functional as F
 
 import salwidgets as sw
 from salwidgets.errors import MethodError
-from salwidgets.explainers.cam_cluster import NOISE, STRONG, bilateral, cluster, dbscan
+from salwidgets.explainers.cam_cluster import NOISE, STRONG, cluster
 from tests.core import nets
 
 NAMES = list("abcde")
@@ -365,94 +365,3 @@ def test_every_kind_of_question_is_answered(method):
 def test_wrong_parameters_name_the_right_ones(call):
     with pytest.raises(MethodError, match="use"):
         sw.explain(model(Deep()), nets.images(1), sw.why("a"), **call)
-
-
-class TestFullGrad:
-    @pytest.mark.parametrize("net", [nets.plain, lambda: nets.plain(True), nets.Functional, nets.Residual, Squeeze])
-    def test_it_adds_up_to_the_score(self, net):
-        net = net().eval()
-        torch.manual_seed(3)
-        for m in net.modules():
-            if isinstance(m, torch.nn.BatchNorm2d):
-                m.running_mean.normal_()
-                m.running_var.uniform_(0.5, 2)
-                m.weight.data.normal_()
-                m.bias.data.normal_()
-        x = nets.images(2)
-        q = [sw.why("a"), sw.why("b").rather_than("e"), sw.why("vowel")]
-        linear = [m.bias.detach() for m in net.modules() if isinstance(m, torch.nn.Linear)]
-        for e in sw.explain(model(net), x, q, method="fullgrad"):
-            assert abs(e.completeness.gap) <= 1e-4 * abs(e.values).sum()
-            placeless = sum(float(e.question.weights @ b.numpy()) for b in linear)
-            assert e.values.sum() == pytest.approx(e.score - placeless, rel=1e-4, abs=1e-6)
-            assert not e.notices
-
-    def test_a_network_that_is_not_piecewise_linear_says_so(self):
-        e = sw.explain(model(nets.TinyViT()), nets.images(1), sw.why("a"), method="fullgrad")
-        assert "does not add up" in e.notices[0]
-
-    def test_the_published_picture(self):
-        net, x = nets.plain().eval(), nets.images(1).requires_grad_()
-        kept = {}
-        layers = {0: net[0].bias, 1: net[1].bias - net[1].running_mean * net[1].weight / (net[1].running_var + 1e-5).sqrt(),
-                  4: net[4].bias}
-        t = x
-        for i, module in enumerate(net):
-            t = module(t.clone())
-            kept[i] = t
-        g = torch.autograd.grad(t[0, 1], [x, *(kept[i] for i in layers)])
-        with torch.no_grad():
-            expected = 0
-            for share in (g[0] * x, *(gi * b[:, None, None] for gi, b in zip(g[1:], layers.values(), strict=True))):
-                share = (share.abs() - share.abs().min()) / (share.abs().max() - share.abs().min() + 1e-6)
-                share = F.interpolate(share, size=x.shape[-2:], mode="bilinear", align_corners=True)
-                expected = expected + share.sum(1)[0]
-        e = sw.explain(model(net), x.detach(), sw.why("b"), method="fullgrad", psi="abs")
-        close(e.values, expected)
-        assert e.completeness is None
-
-
-class TestClusters:
-    def test_dbscan_by_hand(self):
-        at = torch.tensor([0.0, 0.1, 0.2, 5.0, 5.1, 5.2, 0.35, 20.0])
-        labels = dbscan((at[:, None] - at).abs(), 0.16, 3)
-        assert labels.tolist() == [0, 0, 0, 1, 1, 1, 0, NOISE]
-        assert dbscan((at[:, None] - at).abs(), 0.01, 2).tolist() == [NOISE] * 8
-
-    def test_dbscan_agrees_with_scikit_learn(self):
-        sklearn = pytest.importorskip("sklearn.cluster")
-        for seed in range(20):
-            x = torch.randn(60, 2, generator=torch.Generator().manual_seed(seed)).double()
-            d = torch.cdist(x, x, compute_mode="donot_use_mm_for_euclid_dist")
-            theirs = sklearn.DBSCAN(eps=0.1 + 0.02 * seed, min_samples=4, metric="precomputed").fit(d.numpy()).labels_
-            assert dbscan(d, 0.1 + 0.02 * seed, 4).tolist() == theirs.tolist()
-
-    @pytest.mark.parametrize("levels", [None, 4, 2])
-    def test_clusters_are_those_of_scikit_learn(self, levels):
-        """``levels``: whole numbers, where many distances are equal, some of them eps itself."""
-        sklearn = pytest.importorskip("sklearn.cluster")
-        for seed, channels in enumerate((3, 8, 21, 64, 65)):
-            random = torch.Generator().manual_seed(seed)
-            a = torch.randn(channels, 3, 3, generator=random) if levels is None else \
-                torch.randint(levels, (channels, 3, 3), generator=random).float()
-            flat = a.flatten(1).double().numpy()
-            norms = np.linalg.norm(flat, axis=1)
-            weak = norms < np.percentile(norms, 75)
-            d = np.linalg.norm(flat[weak][:, None] - flat[weak], axis=-1)
-            eps = max(np.percentile(d[~np.eye(len(d), dtype=bool)], 25), 1e-5)
-            theirs = sklearn.DBSCAN(eps=eps * (1 + 1e-12), min_samples=max(2, len(d) // 20), metric="precomputed").fit(d)
-            labels = cluster(a).numpy()
-            assert (labels[~weak] == STRONG).all()
-            assert labels[weak].tolist() == theirs.labels_.tolist()
-
-    def test_strong_channels_keep_their_own_gradient(self):
-        a = torch.rand(16, 4, 4, generator=torch.Generator().manual_seed(0))
-        a[:4] *= 10
-        assert (cluster(a)[:4] == STRONG).all()
-        assert (cluster(a)[4:] != STRONG).all()
-
-    def test_bilateral_keeps_edges_that_a_gaussian_smears(self):
-        g = torch.zeros(1, 1, 8, 8)
-        g[..., 4:] = 3.0
-        torch.testing.assert_close(bilateral(g), g)
-        assert float((bilateral(g, spread=100.0) - g).abs().max()) > 1
