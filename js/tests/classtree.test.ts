@@ -1,5 +1,5 @@
 // @vitest-environment happy-dom
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { readNodes } from "../src/classnodes";
 import { icicle, indented, MOST_CELLS } from "../src/icicle";
 import { limitsOf } from "../src/parts/chart";
@@ -7,6 +7,7 @@ import { mapInWords } from "../src/parts/described";
 import { readFrames } from "../src/views/layers";
 import { render } from "../src/widget";
 import { contrastState, fakeHost, fakeLink, fakeModel, framesState, links, packed, type FakeModel } from "./fakes";
+import { fakeScreen, frame } from "./screen";
 
 const buffer = (data: Uint16Array | Uint32Array, dtype: string) => ({ view: new DataView(data.buffer), dtype, shape: [data.length] });
 
@@ -79,26 +80,7 @@ describe("the icicle", () => {
   });
 });
 
-class FakeImageData {
-  data: Uint8ClampedArray;
-  constructor(public width: number, public height: number) {
-    this.data = new Uint8ClampedArray(width * height * 4);
-  }
-}
-
-beforeEach(() => {
-  vi.stubGlobal("ImageData", FakeImageData);
-  vi.spyOn(HTMLCanvasElement.prototype, "getContext").mockImplementation(() => ({ putImageData: () => {} }) as never);
-  vi.stubGlobal("requestAnimationFrame", (callback: () => void) => setTimeout(callback, 0));
-  vi.stubGlobal("cancelAnimationFrame", clearTimeout);
-});
-afterEach(() => {
-  vi.unstubAllGlobals();
-  vi.restoreAllMocks();
-  vi.useRealTimers();
-  document.body.replaceChildren();
-});
-const frame = () => new Promise((done) => setTimeout(done, 5));
+fakeScreen();
 
 async function show(model: FakeModel, models: Record<string, FakeModel>) {
   const el = document.createElement("div");

@@ -1,9 +1,10 @@
 // @vitest-environment happy-dom
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { Paint, painted } from "../src/paint";
 import { createWaiting } from "../src/waiting";
 import { render } from "../src/widget";
 import { fakeHost, fakeLink, fakeModel, links, packed, type FakeModel } from "./fakes";
+import { fakeScreen, frame } from "./screen";
 import type { Reply } from "../src/kernel";
 
 const HOSTILE = "<img src=x onerror=alert(1)>";
@@ -23,26 +24,7 @@ function eraserState(more: Record<string, unknown> = {}): Record<string, unknown
   };
 }
 
-class FakeImageData {
-  data: Uint8ClampedArray;
-  constructor(public width: number, public height: number) {
-    this.data = new Uint8ClampedArray(width * height * 4);
-  }
-}
-
-beforeEach(() => {
-  vi.stubGlobal("ImageData", FakeImageData);
-  vi.spyOn(HTMLCanvasElement.prototype, "getContext").mockImplementation(() => ({ putImageData: () => {} }) as never);
-  vi.stubGlobal("requestAnimationFrame", (callback: () => void) => setTimeout(callback, 0));
-  vi.stubGlobal("cancelAnimationFrame", clearTimeout);
-});
-afterEach(() => {
-  vi.unstubAllGlobals();
-  vi.restoreAllMocks();
-  vi.useRealTimers();
-  document.body.replaceChildren();
-});
-const frame = () => new Promise((done) => setTimeout(done, 5));
+fakeScreen();
 
 async function show(model: FakeModel) {
   const el = document.createElement("div");

@@ -1,34 +1,12 @@
 // @vitest-environment happy-dom
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { enlarged, perturb, plain, ranks } from "../src/perturbed";
 import { curveOf, inWords, meanCurve, sorted, type Column, type Group } from "../src/scores";
 import { render } from "../src/widget";
 import { fakeHost, fakeLink, fakeModel, links, packed } from "./fakes";
+import { fakeScreen } from "./screen";
 
-const drawn = new WeakMap<HTMLCanvasElement, Uint8ClampedArray>();
-
-class FakeImageData {
-  data: Uint8ClampedArray;
-  constructor(public width: number, public height: number) {
-    this.data = new Uint8ClampedArray(width * height * 4);
-  }
-}
-
-beforeEach(() => {
-  vi.stubGlobal("ImageData", FakeImageData);
-  vi.spyOn(HTMLCanvasElement.prototype, "getContext").mockImplementation(function (this: HTMLCanvasElement) {
-    return { putImageData: (image: ImageData) => drawn.set(this, image.data.slice()) } as never;
-  });
-  vi.stubGlobal("requestAnimationFrame", (callback: () => void) => setTimeout(callback, 0));
-  vi.stubGlobal("cancelAnimationFrame", clearTimeout);
-});
-
-afterEach(() => {
-  vi.useRealTimers();
-  vi.unstubAllGlobals();
-  vi.restoreAllMocks();
-  document.body.replaceChildren();
-});
+const pixelsOf = fakeScreen();
 
 const frame = (ms = 20) => new Promise((done) => setTimeout(done, ms));
 const EVIL = "<img src=x onerror=alert(1)>";
@@ -142,7 +120,7 @@ describe("the view", () => {
   it("moves the play head, and draws the picture there", async () => {
     const { el, model } = await mounted();
     const canvas = el.querySelector(".salw-played") as HTMLCanvasElement;
-    const reds = () => Array.from(drawn.get(canvas) ?? []).filter((_, i) => i % 4 === 0);
+    const reds = () => pixelsOf(canvas).filter((_, i) => i % 4 === 0);
     expect(reds().filter((v) => v === 7)).toHaveLength(12); // half of 24 pixels; the map grows to the lower right
     expect(reds()[23]).toBe(7);
     expect(reds()[0]).toBe(99);
