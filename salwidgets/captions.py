@@ -152,5 +152,6 @@ def _setting(name: str, value: Any) -> str:
 
 def _plain(value: Any) -> str:
     """A parameter as it was given; four significant digits of a computed one."""
-    return f"{value:.4g}".replace("-", MINUS, 1) if isinstance(value, float) and value < 0 else \
-        f"{value:.4g}" if isinstance(value, float) else str(value)
+    if not isinstance(value, float):
+        return str(value)
+    return (MINUS if value < 0 else "") + f"{abs(value):.4g}"

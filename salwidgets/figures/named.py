@@ -9,7 +9,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 
 from ..errors import InputError
-from .words import extent, settle, shown
+from .words import ended, extent, settle, shown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -72,7 +72,8 @@ def _places(boxes: Mapping[str, Sequence[float]], size: tuple[int, int], pixel: 
     high, pad = _LINE * points * pixel, _PAD * pixel
     taken: list[tuple[float, float, float]] = []
     for name, (row, column, _, _) in boxes.items():
-        text = _cut(" ".join(shown(str(name)).split()), (size[1] - 2 * pad) / pixel, points)
+        text, room = " ".join(shown(str(name)).split()), (size[1] - 2 * pad) / pixel
+        text = text if extent(text, points) <= room else ended(text, room, points)
         wide = extent(text, points) * pixel + 2 * pad
         left = max(0.0, min(column, size[1] - wide))
         first = max(0.0, min(row, size[0] - high))
@@ -90,11 +91,3 @@ def _top(first: float, left: float, right: float, high: float, end: float,
     tops = sorted((other + way * high for other, _, _ in taken for way in (1, -1)), key=far)
     return next((t for t in (first, *tops) if -1e-9 <= t <= end - high + 1e-9 and all(
         abs(t - other) >= high - 1e-9 or left >= stop or right <= start for other, start, stop in taken)), first)
-
-
-def _cut(name: str, inches: float, points: float) -> str:
-    """The beginning of a name that is wider than the picture."""
-    if extent(name, points) <= inches:
-        return name
-    kept = next((n for n in range(len(name) - 1, 1, -1) if extent(name[:n].rstrip() + "…", points) <= inches), 1)
-    return name[:kept].rstrip() + "…"

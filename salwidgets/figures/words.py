@@ -48,10 +48,13 @@ def headed(text: str, inches: float, size: float, most: int) -> list[str]:
     lines = wrapped(text, inches, size)
     if len(lines) <= most:
         return lines
-    last = lines[most - 1]
-    while last and extent(last + "…", size) > inches:
-        last = last[:-1]
-    return [*lines[:most - 1], last.rstrip() + "…"]
+    return [*lines[:most - 1], ended(lines[most - 1], inches, size)]
+
+
+def ended(text: str, inches: float, size: float) -> str:
+    """The beginning of a text, with an ellipsis, that so many inches hold."""
+    kept = next((n for n in range(len(text), 1, -1) if extent(text[:n].rstrip() + "…", size) <= inches), 1)
+    return text[:kept].rstrip() + "…"
 
 
 def fitting(texts: Iterable[str], inches: float, size: float, least: float) -> float:
