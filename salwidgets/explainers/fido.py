@@ -97,7 +97,6 @@ class Fido(MaskMethod):
         "cell": 4, "draws": "cell", "temperature": 0.1, "score": "log-odds", "batch_size": 32, "seed": 0}
 
     def search(self, size: tuple[int, int]) -> Search:
-        self.number("l1")
         self.number("sigma")
         self.number("lr", strictly=True)
         self.number("temperature", strictly=True)

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from ..errors import MethodError
-from .lrp_layers import Convolution, Kept, Linear, Scale, wide
+from .lrp_layers import Kept, Linear, wide
 
 STABILISER = 1e-6
 """Added to the denominators of all rules but epsilon, with their sign."""
@@ -324,7 +324,3 @@ class Same(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *r: Tensor) -> tuple[Tensor | None, ...]:
         return None, r[0]
-
-
-__all__ = ["NEVER_NEGATIVE", "RULES", "STABILISER", "Back", "Constant", "Convolution", "InPlace", "Kept", "Linear", "Over",
-           "Pass", "Rule", "Same", "Scale", "Split", "Step", "Times", "Way", "Weighted", "unbroadcast", "wide"]

@@ -115,8 +115,7 @@ class MeaningfulPerturbation(MaskMethod):
         "sigma": 10, "variant": "deletion", "score": "probability", "batch_size": 16, "seed": 0}
 
     def search(self, size: tuple[int, int]) -> Search:
-        for name in ("l1", "tv", "sigma"):
-            self.number(name)
+        self.number("sigma")
         self.number("lr", strictly=True)
         self.number("tv_beta", above=1.0)
         self.one_of("score", "probability", "question")

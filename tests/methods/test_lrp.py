@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional as F
 
 import salwidgets as sw
-from salwidgets.explainers import lrp, lrp_rules
+from salwidgets.explainers import lrp, lrp_layers, lrp_rules
 from tests.core import nets
 from tests.methods.test_gradient_family import correlation, difference
 
@@ -307,7 +307,7 @@ def pool_unshared(self, r):
 @pytest.mark.parametrize(("where", "name", "wrong"), [
     (lrp_rules.Split, "__call__", sum_to_both), (lrp_rules.Over, "__call__", pool_unshared),
     (lrp_rules.Rule, "_epsilon", lambda self, a, w, b: [lrp_rules.Way([(a, w, 1.0)], None)]),
-    (lrp_rules.Convolution, "scaled", lambda self, scale: self.weight),
+    (lrp_layers.Convolution, "scaled", lambda self, scale: self.weight),
 ])
 def test_a_planted_wrong_rule_breaks_conservation(monkeypatch, where, name, wrong):
     assert conserves("resnet", "epsilon")
